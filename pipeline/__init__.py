@@ -1,0 +1,1 @@
+"""Holdfast: order fulfilment as a stream."""

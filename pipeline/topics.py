@@ -1,0 +1,65 @@
+"""The topics: names, what keys them, how they are kept. The log is the truth, so this page is the schema of the system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DAY_MS = 24 * 60 * 60 * 1000
+RAW_RECORD_BYTES_MAX = 4 * 1024 * 1024
+"""The broker takes raw records up to this size, so that an oversized order becomes a dead letter and not a lost one."""
+
+
+class Topic(NamedTuple):
+    """A topic of the deployment: its name, what its records are keyed by, how long they are kept (0: for ever)."""
+
+    name: str
+    key: str
+    retention_ms: int
+    record_bytes_max: int = 1024 * 1024
+    compacted: bool = False
+
+    def config(self) -> Mapping[str, str]:
+        """Give the broker's configuration. Records carry the broker's time: an old event time must not expire them."""
+        config = {
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(self.record_bytes_max),
+            "retention.ms": str(self.retention_ms or -1),
+            "retention.bytes": "-1",
+            "cleanup.policy": "compact" if self.compacted else "delete",
+        }
+        if self.compacted:
+            config |= {"min.cleanable.dirty.ratio": "0.3", "segment.ms": str(DAY_MS)}
+        return config
+
+
+ORDERS_RAW = Topic("orders.raw", "any", 30 * DAY_MS, RAW_RECORD_BYTES_MAX)
+ORDER_COMMANDS = Topic("order.commands", "stock pool", 30 * DAY_MS)
+STOCK_COMMANDS = Topic("stock.commands", "stock pool", 30 * DAY_MS)
+ROUTING_COMMANDS = Topic("routing.commands", "stock pool", 30 * DAY_MS)
+WAYBILL_COMMANDS = Topic("waybill.commands", "fulfilment order", 30 * DAY_MS)
+CARRIER_CALLS = Topic("carrier.calls", "fulfilment order", 7 * DAY_MS)
+TRACKING_COMMANDS = Topic("tracking.commands", "fulfilment order", 30 * DAY_MS)
+ORDER_EVENTS = Topic("order.events", "order", 0)
+ORDERS_REVIEW = Topic("orders.review", "stock pool", 90 * DAY_MS)
+DEAD_LETTERS = Topic("dead.letters", "the source record's", 90 * DAY_MS, RAW_RECORD_BYTES_MAX + 1024 * 1024)
+
+TOPICS = (
+    ORDERS_RAW,
+    ORDER_COMMANDS,
+    STOCK_COMMANDS,
+    ROUTING_COMMANDS,
+    WAYBILL_COMMANDS,
+    CARRIER_CALLS,
+    TRACKING_COMMANDS,
+    ORDER_EVENTS,
+    ORDERS_REVIEW,
+    DEAD_LETTERS,
+)
+
+
+def changelog(stage: str) -> Topic:
+    """Give the changelog of a stage's tables: compacted, one partition for each partition that the stage reads."""
+    return Topic(f"{stage}.changelog", "table and key", 0, compacted=True)
