@@ -1,0 +1,191 @@
+"""One server process: started in a session of its own, waited for, found again later, stopped.
+
+Every service is a module with `start(directory: Path) -> Running`. It keeps its data, its configuration and its log
+(`<name>.log`) in that directory; started again on the same directory it finds the same data and, where it is still
+free, takes the same port.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+import psutil
+
+from pipeline.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.05
+STOP_SECONDS = 20.0
+"""How long a server may take to stop by itself before it is killed."""
+LOG_TAIL_LINES = 25
+LOG_TAIL_BYTES = 64 * 1024
+START_TOLERANCE_SECONDS = 1.0
+"""Two readings of one process's start time may differ by a clock tick; a pid is not used again this fast."""
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+"""Processes that this one started and has not reaped yet."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that is up. `started` is the process's start time in seconds since 1970: with the pid it names it for ever."""
+
+    name: str
+    pid: int
+    started: float
+    address: str
+    """As clients take it: `127.0.0.1:9092`, `redis://127.0.0.1:6379/0`, `http://127.0.0.1:8123`."""
+    log: Path
+    directory: Path
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """What `launch` starts. `environ` is added to this process's own environment."""
+
+    name: str
+    command: tuple[str, ...]
+    address: str
+    directory: Path
+    environ: Mapping[str, str] = {}
+    ready_within_seconds: float = 60.0
+
+    @property
+    def log(self) -> Path:
+        """Where its standard output and error go."""
+        return self.directory / f"{self.name}.log"
+
+
+def launch(server: Server, is_ready: Callable[[], bool]) -> Running:
+    """Start a server and wait until `is_ready` says so; it is asked again and again, and must not block for long.
+
+    Raises SetupError, with the end of the log, when the process cannot start, exits, or is not ready in time. Whatever
+    ends the wait early, the process does not outlive it.
+    """
+    server.directory.mkdir(parents=True, exist_ok=True)
+    with server.log.open("ab") as log:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - the command is this project's own
+                server.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=server.directory,
+                env={**os.environ, **server.environ},
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = f"{server.name} did not start: {error}"
+            raise SetupError(message) from error
+    _CHILDREN[child.pid] = child
+    running = Running(
+        name=server.name,
+        pid=child.pid,
+        started=_start_time(child.pid),
+        address=server.address,
+        log=server.log,
+        directory=server.directory,
+    )
+    try:
+        _wait_until_ready(server, child, is_ready)
+    except BaseException:
+        kill(running)
+        raise
+    return running
+
+
+def _wait_until_ready(server: Server, child: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + server.ready_within_seconds
+    while True:
+        status = child.poll()
+        if status is not None:
+            message = f"{server.name} exited with status {status} before it was ready\n{log_tail(server.log)}"
+            raise SetupError(message)
+        if is_ready():
+            return
+        if time.monotonic() > deadline:
+            message = f"{server.name} was not ready within {server.ready_within_seconds:g} s\n{log_tail(server.log)}"
+            raise SetupError(message)
+        time.sleep(POLL_SECONDS)
+
+
+def is_alive(running: Running) -> bool:
+    """Say whether that very process still runs, and not another one that was given its pid."""
+    try:
+        process = psutil.Process(running.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return bool(abs(process.create_time() - running.started) < START_TOLERANCE_SECONDS)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop(running: Running) -> None:
+    """Ask a server to stop, and kill it when it takes too long. Does nothing when it is gone."""
+    _signal(running, signal.SIGTERM)
+    if not _wait_until_gone(running, STOP_SECONDS):
+        kill(running)
+
+
+def kill(running: Running) -> None:
+    """Kill a server at once, as a power cut would. Does nothing when it is gone."""
+    _signal(running, signal.SIGKILL)
+    if not _wait_until_gone(running, STOP_SECONDS):
+        message = f"{running.name} (pid {running.pid}) does not die: look at it with `ps`"
+        raise SetupError(message)
+
+
+def _signal(running: Running, number: signal.Signals) -> None:
+    """Signal the whole session: a server's own children end with it."""
+    if is_alive(running):
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, number)
+
+
+def _wait_until_gone(running: Running, within_seconds: float) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while is_alive(running):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    child = _CHILDREN.pop(running.pid, None)
+    if child is not None:
+        child.wait()
+    return True
+
+
+def _start_time(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def free_port(wanted: int = 0) -> int:
+    """Give `wanted` where it can be listened on, else any free port of the loopback address."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, wanted))
+        except OSError:
+            listener.bind((LOOPBACK, 0))
+        return int(listener.getsockname()[1])
+
+
+def log_tail(log: Path) -> str:
+    """Give the last lines of a log, each indented, under the log's path."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return "\n".join((f"the end of {log}:", *(f"  {line}" for line in lines[-LOG_TAIL_LINES:])))
