@@ -1,0 +1,1 @@
+"""The rules of order fulfilment: pure functions on small values. Imports the standard library and msgspec only."""

@@ -1,0 +1,302 @@
+"""The commands: what each stage may be asked, and by whom. A stage's one input topic carries only these.
+
+`at` is the event time in milliseconds UTC: the time of what happened in the world, never of a worker's clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from pipeline.domain.orders import Envelope, Order, ShipTo, SkuUnits
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command", tag=True):
+    """A request to a stage; on the wire a JSON object whose `command` names it."""
+
+    at: int
+
+
+# --- to dedup, keyed by stock pool; from ingest ---
+
+
+class SubmitOrder(Command):
+    """A shop shows an order, new or again, in the state that it has by now."""
+
+    pool: str
+    order: Order
+    envelope: Envelope
+
+
+class PayOrder(Command):
+    """A platform reports that an order was paid."""
+
+    pool: str
+    order_id: str
+    paid_minor: int
+
+
+class CancelOrder(Command):
+    """A buyer or a platform wants an order cancelled."""
+
+    pool: str
+    order_id: str
+    reason: str
+
+
+OrderCommand = SubmitOrder | PayOrder | CancelOrder
+
+# --- to reservation, keyed by stock pool ---
+
+
+class PlaceHold(Command):
+    """Hold all units of an order, or none; from dedup. `parts` of the order may later ship from several warehouses."""
+
+    pool: str
+    order_id: str
+    units: tuple[SkuUnits, ...]
+    ship_to: ShipTo
+
+
+class CancelHold(Command):
+    """Undo an order that holds stock: what was shipped stays shipped, the rest is released; from dedup."""
+
+    pool: str
+    order_id: str
+    reason: str
+
+
+class ConsumeHold(Command):
+    """A fulfilment order left its warehouse: its units are gone; from tracking."""
+
+    pool: str
+    order_id: str
+    fulfilment_id: str
+    units: tuple[SkuUnits, ...]
+
+
+class ReleaseHold(Command):
+    """A fulfilment order will not ship: its units are free again; from routing and waybill."""
+
+    pool: str
+    order_id: str
+    fulfilment_id: str
+    units: tuple[SkuUnits, ...]
+    reason: str
+
+
+class RegisterWarehouse(Command):
+    """A warehouse joins the pool's network; from the stock feed. Degrees, WGS 84."""
+
+    pool: str
+    feed_id: str
+    warehouse: str
+    latitude: float
+    longitude: float
+
+
+class ReceiveStock(Command):
+    """Goods arrived at a warehouse; from the stock feed. A feed id counts once."""
+
+    pool: str
+    feed_id: str
+    warehouse: str
+    units: tuple[SkuUnits, ...]
+
+
+class AdjustStock(Command):
+    """A warehouse corrects what it has of a SKU, up or down; from the stock feed."""
+
+    pool: str
+    feed_id: str
+    warehouse: str
+    sku: str
+    change_units: int
+    reason: str
+
+
+StockCommand = PlaceHold | CancelHold | ConsumeHold | ReleaseHold | RegisterWarehouse | ReceiveStock | AdjustStock
+
+# --- to routing, keyed by stock pool; all from reservation, so that both fold the same stock in the same order ---
+
+
+class RouteOrder(Command):
+    """Choose warehouses for an order whose units are held."""
+
+    pool: str
+    order_id: str
+    units: tuple[SkuUnits, ...]
+    ship_to: ShipTo
+
+
+class CancelRoute(Command):
+    """Undo a routed order: ask for each of its fulfilment orders to be cancelled."""
+
+    pool: str
+    order_id: str
+    reason: str
+
+
+class SettleAllocation(Command):
+    """A fulfilment order's units left the shelves (`shipped`) or stay on them."""
+
+    pool: str
+    order_id: str
+    fulfilment_id: str
+    shipped: bool
+
+
+class StockShelf(Command):
+    """Units arrived at a warehouse (or, below 0, left it by a correction)."""
+
+    pool: str
+    warehouse: str
+    units: tuple[SkuUnits, ...]
+
+
+class OpenWarehouse(Command):
+    """A warehouse takes part in routing from here on."""
+
+    pool: str
+    warehouse: str
+    latitude: float
+    longitude: float
+
+
+RoutingCommand = RouteOrder | CancelRoute | SettleAllocation | StockShelf | OpenWarehouse
+
+# --- to waybill, keyed by fulfilment order ---
+
+
+class Fulfilment(msgspec.Struct, frozen=True, kw_only=True):
+    """One warehouse's part of an order: `parts` says how many the order has."""
+
+    fulfilment_id: str
+    order_id: str
+    pool: str
+    warehouse: str
+    parts: int
+    units: tuple[SkuUnits, ...]
+
+
+class IssueWaybill(Command):
+    """Get a waybill for a fulfilment order; from routing."""
+
+    fulfilment_id: str
+    fulfilment: Fulfilment
+    ship_to: ShipTo
+
+
+class CancelFulfilment(Command):
+    """Stop a fulfilment order: void its waybill if it has one; from routing."""
+
+    fulfilment_id: str
+    reason: str
+
+
+class CallKind(StrEnum):
+    """What is asked of a carrier."""
+
+    CREATE = "create"
+    QUERY = "query"
+    VOID = "void"
+
+
+class Answer(StrEnum):
+    """What is known after a call. UNKNOWN: the carrier may or may not have acted, so the next call is a query."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class RecordAnswer(Command):
+    """A carrier answered, or did not; from the carrier caller."""
+
+    fulfilment_id: str
+    key: str
+    kind: CallKind
+    answer: Answer
+    waybill_no: str = ""
+    reason: str = ""
+
+
+WaybillCommand = IssueWaybill | CancelFulfilment | RecordAnswer
+
+# --- to the carrier caller, keyed by fulfilment order; from waybill ---
+
+
+class CallCarrier(Command):
+    """Call a carrier under a key that makes a repeat harmless, not before `delay_seconds` have passed."""
+
+    fulfilment_id: str
+    key: str
+    kind: CallKind
+    carrier: str
+    delay_seconds: float = 0.0
+    warehouse: str = ""
+    units: tuple[SkuUnits, ...] = ()
+    ship_to: ShipTo | None = None
+    waybill_no: str = ""
+
+
+# --- to tracking, keyed by fulfilment order ---
+
+
+class Report(StrEnum):
+    """What a carrier reports of a parcel, in our words."""
+
+    COLLECTED = "collected"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    AT_PICKUP_POINT = "at_pickup_point"
+    SIGNED = "signed"
+    EXCEPTION = "exception"
+    REFUSED = "refused"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    OTHER = "other"
+    """A code that nobody knows: stored, moves nothing."""
+
+
+class TrackShipment(Command):
+    """Follow a parcel that has a waybill; from waybill."""
+
+    fulfilment_id: str
+    fulfilment: Fulfilment
+    carrier: str
+    waybill_no: str
+
+
+class ReportShipment(Command):
+    """A carrier reports where a parcel is; from the gateway. `report_id` is the carrier's own."""
+
+    fulfilment_id: str
+    report_id: str
+    report: Report
+    code: str
+    waybill_no: str
+    place: str = ""
+
+
+class StopTracking(Command):
+    """A parcel's waybill was voided; from waybill."""
+
+    fulfilment_id: str
+
+
+TrackingCommand = TrackShipment | ReportShipment | StopTracking
+
+# --- to the reviewers, keyed by stock pool ---
+
+
+class RequestReview(Command):
+    """A person must decide on an order; from dedup and reservation. `evidence` says what speaks against it."""
+
+    pool: str
+    order_id: str
+    reason: str
+    evidence: str
+    order: Order | None = None

@@ -1,0 +1,127 @@
+"""The canonical order: 27 fields that every platform's payload is translated to (15 + 5 on each line + 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+ORDER_LINES_MAX = 1000
+"""An order with more lines is a dead letter. The longest real one seen has 593."""
+QUANTITY_MAX = 1_000_000
+MONEY_MINOR_MAX = 10**12
+TEXT_CHARACTERS_MAX = 1024
+"""The length of any one text field of an order."""
+
+
+class OrderType(StrEnum):
+    """How the order was sold."""
+
+    NORMAL = "normal"
+    PRESALE_FULL = "presale_full"
+    PRESALE_DEPOSIT = "presale_deposit"
+    GROUP = "group"
+    COD = "cod"
+    GIFT = "gift"
+    EXCHANGE = "exchange"
+    RESEND = "resend"
+
+
+class OrderStatus(StrEnum):
+    """Where the order stands, on the order's own axis (待确认, 已锁定 and 已发货 are AWAIT_PAY, LOCKED and OUTBOUND)."""
+
+    RECEIVED = "received"
+    AWAIT_PAY = "await_pay"
+    PAID = "paid"
+    IN_REVIEW = "in_review"
+    LOCKED = "locked"
+    REFUSED = "refused"
+    ROUTED = "routed"
+    OUTBOUND = "outbound"
+    SIGNED = "signed"
+    CANCELLED = "cancelled"
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One line of an order. A quantity of 0 is kept and needs no stock."""
+
+    line_id: str
+    platform_sku_id: str
+    merchant_sku: str
+    quantity: int
+    unit_price_minor: int
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as every stage knows it. Money in minor units of `currency`, times in milliseconds UTC, null if not reached."""
+
+    internal_order_id: str
+    channel: str
+    shop_id: str
+    platform_order_id: str
+    order_type: OrderType
+    platform_status: str
+    status: OrderStatus
+    buyer_id: str
+    receiver_key: str
+    receiver_name: str
+    receiver_phone: str
+    province: str
+    city: str
+    district: str
+    address_detail: str
+    lines: tuple[OrderLine, ...]
+    freight_minor: int
+    discount_seller_minor: int
+    discount_platform_minor: int
+    paid_minor: int
+    created_at: int
+    paid_at: int | None
+    updated_at: int
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is known of an order beside its 27 fields: money's unit, and where the payload came from."""
+
+    currency: str
+    source: str
+    """The raw record: topic-partition-offset."""
+    payload_sha256: str
+    adapter: str
+    """The connector and its version: `shopify/1`."""
+
+
+class SkuUnits(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """So many units of one SKU; on the wire `["SKU-A", 2]`."""
+
+    sku: str
+    units: int
+
+
+class ShipTo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where an order goes. Personal: it travels in commands, never in order.events."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    address_detail: str
+
+
+def internal_order_id(channel: str, shop_id: str, platform_order_id: str) -> str:
+    """Give the order's permanent id, 32 hex digits.
+
+    Channel and id alone collide over the shops of one platform, and without separators "A"+"BC" is "AB"+"C".
+    """
+    return hashlib.md5(f"{channel}|{shop_id}|{platform_order_id}".encode(), usedforsecurity=False).hexdigest()
+
+
+def units_to_ship(order: Order) -> tuple[SkuUnits, ...]:
+    """Sum the order's lines by SKU, in SKU order: two lines of one SKU are checked against stock as one."""
+    units: dict[str, int] = {}
+    for line in order.lines:
+        if line.quantity > 0:
+            units[line.merchant_sku] = units.get(line.merchant_sku, 0) + line.quantity
+    return tuple(SkuUnits(sku, units[sku]) for sku in sorted(units))
