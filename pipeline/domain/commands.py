@@ -21,7 +21,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 # --- to dedup, keyed by stock pool; from ingest ---
 
 
-class SubmitOrder(Command):
+class SubmitOrder(Command, kw_only=True):
     """A shop shows an order, new or again, in the state that it has by now."""
 
     pool: str
@@ -29,7 +29,7 @@ class SubmitOrder(Command):
     envelope: Envelope
 
 
-class PayOrder(Command):
+class PayOrder(Command, kw_only=True):
     """A platform reports that an order was paid."""
 
     pool: str
@@ -37,7 +37,7 @@ class PayOrder(Command):
     paid_minor: int
 
 
-class CancelOrder(Command):
+class CancelOrder(Command, kw_only=True):
     """A buyer or a platform wants an order cancelled."""
 
     pool: str
@@ -50,7 +50,7 @@ OrderCommand = SubmitOrder | PayOrder | CancelOrder
 # --- to reservation, keyed by stock pool ---
 
 
-class PlaceHold(Command):
+class PlaceHold(Command, kw_only=True):
     """Hold all units of an order, or none; from dedup. `parts` of the order may later ship from several warehouses."""
 
     pool: str
@@ -59,7 +59,7 @@ class PlaceHold(Command):
     ship_to: ShipTo
 
 
-class CancelHold(Command):
+class CancelHold(Command, kw_only=True):
     """Undo an order that holds stock: what was shipped stays shipped, the rest is released; from dedup."""
 
     pool: str
@@ -67,7 +67,7 @@ class CancelHold(Command):
     reason: str
 
 
-class ConsumeHold(Command):
+class ConsumeHold(Command, kw_only=True):
     """A fulfilment order left its warehouse: its units are gone; from tracking."""
 
     pool: str
@@ -76,7 +76,7 @@ class ConsumeHold(Command):
     units: tuple[SkuUnits, ...]
 
 
-class ReleaseHold(Command):
+class ReleaseHold(Command, kw_only=True):
     """A fulfilment order will not ship: its units are free again; from routing and waybill."""
 
     pool: str
@@ -86,7 +86,7 @@ class ReleaseHold(Command):
     reason: str
 
 
-class RegisterWarehouse(Command):
+class RegisterWarehouse(Command, kw_only=True):
     """A warehouse joins the pool's network; from the stock feed. Degrees, WGS 84."""
 
     pool: str
@@ -96,7 +96,7 @@ class RegisterWarehouse(Command):
     longitude: float
 
 
-class ReceiveStock(Command):
+class ReceiveStock(Command, kw_only=True):
     """Goods arrived at a warehouse; from the stock feed. A feed id counts once."""
 
     pool: str
@@ -105,7 +105,7 @@ class ReceiveStock(Command):
     units: tuple[SkuUnits, ...]
 
 
-class AdjustStock(Command):
+class AdjustStock(Command, kw_only=True):
     """A warehouse corrects what it has of a SKU, up or down; from the stock feed."""
 
     pool: str
@@ -121,7 +121,7 @@ StockCommand = PlaceHold | CancelHold | ConsumeHold | ReleaseHold | RegisterWare
 # --- to routing, keyed by stock pool; all from reservation, so that both fold the same stock in the same order ---
 
 
-class RouteOrder(Command):
+class RouteOrder(Command, kw_only=True):
     """Choose warehouses for an order whose units are held."""
 
     pool: str
@@ -130,7 +130,7 @@ class RouteOrder(Command):
     ship_to: ShipTo
 
 
-class CancelRoute(Command):
+class CancelRoute(Command, kw_only=True):
     """Undo a routed order: ask for each of its fulfilment orders to be cancelled."""
 
     pool: str
@@ -138,7 +138,7 @@ class CancelRoute(Command):
     reason: str
 
 
-class SettleAllocation(Command):
+class SettleAllocation(Command, kw_only=True):
     """A fulfilment order's units left the shelves (`shipped`) or stay on them."""
 
     pool: str
@@ -147,7 +147,7 @@ class SettleAllocation(Command):
     shipped: bool
 
 
-class StockShelf(Command):
+class StockShelf(Command, kw_only=True):
     """Units arrived at a warehouse (or, below 0, left it by a correction)."""
 
     pool: str
@@ -155,7 +155,7 @@ class StockShelf(Command):
     units: tuple[SkuUnits, ...]
 
 
-class OpenWarehouse(Command):
+class OpenWarehouse(Command, kw_only=True):
     """A warehouse takes part in routing from here on."""
 
     pool: str
@@ -180,7 +180,7 @@ class Fulfilment(msgspec.Struct, frozen=True, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class IssueWaybill(Command):
+class IssueWaybill(Command, kw_only=True):
     """Get a waybill for a fulfilment order; from routing."""
 
     fulfilment_id: str
@@ -188,7 +188,7 @@ class IssueWaybill(Command):
     ship_to: ShipTo
 
 
-class CancelFulfilment(Command):
+class CancelFulfilment(Command, kw_only=True):
     """Stop a fulfilment order: void its waybill if it has one; from routing."""
 
     fulfilment_id: str
@@ -212,7 +212,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class RecordAnswer(Command):
+class RecordAnswer(Command, kw_only=True):
     """A carrier answered, or did not; from the carrier caller."""
 
     fulfilment_id: str
@@ -228,7 +228,7 @@ WaybillCommand = IssueWaybill | CancelFulfilment | RecordAnswer
 # --- to the carrier caller, keyed by fulfilment order; from waybill ---
 
 
-class CallCarrier(Command):
+class CallCarrier(Command, kw_only=True):
     """Call a carrier under a key that makes a repeat harmless, not before `delay_seconds` have passed."""
 
     fulfilment_id: str
@@ -261,7 +261,7 @@ class Report(StrEnum):
     """A code that nobody knows: stored, moves nothing."""
 
 
-class TrackShipment(Command):
+class TrackShipment(Command, kw_only=True):
     """Follow a parcel that has a waybill; from waybill."""
 
     fulfilment_id: str
@@ -270,7 +270,7 @@ class TrackShipment(Command):
     waybill_no: str
 
 
-class ReportShipment(Command):
+class ReportShipment(Command, kw_only=True):
     """A carrier reports where a parcel is; from the gateway. `report_id` is the carrier's own."""
 
     fulfilment_id: str
@@ -281,7 +281,7 @@ class ReportShipment(Command):
     place: str = ""
 
 
-class StopTracking(Command):
+class StopTracking(Command, kw_only=True):
     """A parcel's waybill was voided; from waybill."""
 
     fulfilment_id: str
@@ -292,7 +292,7 @@ TrackingCommand = TrackShipment | ReportShipment | StopTracking
 # --- to the reviewers, keyed by stock pool ---
 
 
-class RequestReview(Command):
+class RequestReview(Command, kw_only=True):
     """A person must decide on an order; from dedup and reservation. `evidence` says what speaks against it."""
 
     pool: str

@@ -29,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=Tr
 # --- ingest ---
 
 
-class OrderReceived(Event):
+class OrderReceived(Event, kw_only=True):
     """A payload was understood. It may show an order for the first time or once more."""
 
     to_state: str = "received"
@@ -44,7 +44,7 @@ class OrderReceived(Event):
 # --- dedup ---
 
 
-class OrderCreated(Event):
+class OrderCreated(Event, kw_only=True):
     """An order was seen for the first time."""
 
     from_state: str = "received"
@@ -59,7 +59,7 @@ class OrderCreated(Event):
     currency: str
 
 
-class OrderPaid(Event):
+class OrderPaid(Event, kw_only=True):
     """An order is paid and may go on."""
 
     from_state: str = "await_pay"
@@ -67,20 +67,20 @@ class OrderPaid(Event):
     paid_minor: int
 
 
-class OrderRepeated(Event):
+class OrderRepeated(Event, kw_only=True):
     """Something known was said again (a resubmission, a payment, a cancellation); `to` is where the order stands."""
 
     kind: str
 
 
-class OrderParked(Event):
+class OrderParked(Event, kw_only=True):
     """A payment or a cancellation came before its order."""
 
     to_state: str = "parked"
     kind: str
 
 
-class OrderHeldForReview(Event):
+class OrderHeldForReview(Event, kw_only=True):
     """A person must decide."""
 
     to_state: str = "in_review"
@@ -88,20 +88,20 @@ class OrderHeldForReview(Event):
     evidence: str
 
 
-class OrderCancelled(Event):
+class OrderCancelled(Event, kw_only=True):
     """An order was cancelled before it held stock, or all its parts were."""
 
     to_state: str = "cancelled"
     reason: str
 
 
-class CancelRequested(Event):
+class CancelRequested(Event, kw_only=True):
     """A cancellation goes after an order that is already on its way."""
 
     reason: str
 
 
-class RefundDue(Event):
+class RefundDue(Event, kw_only=True):
     """Money came for an order that was cancelled."""
 
     from_state: str = "cancelled"
@@ -112,7 +112,7 @@ class RefundDue(Event):
 # --- reservation ---
 
 
-class HoldPlaced(Event):
+class HoldPlaced(Event, kw_only=True):
     """All units of the order are held."""
 
     from_state: str = "paid"
@@ -121,7 +121,7 @@ class HoldPlaced(Event):
     units: tuple[SkuUnits, ...]
 
 
-class HoldRefused(Event):
+class HoldRefused(Event, kw_only=True):
     """Nothing is held: `short` names what was missing (the first few)."""
 
     from_state: str = "paid"
@@ -131,13 +131,13 @@ class HoldRefused(Event):
     short: tuple[SkuUnits, ...]
 
 
-class HoldRepeated(Event):
+class HoldRepeated(Event, kw_only=True):
     """A hold was asked for, consumed or released again: `answer` is the first one, and nothing changed."""
 
     answer: str
 
 
-class HoldConsumed(Event):
+class HoldConsumed(Event, kw_only=True):
     """The units of a fulfilment order left the network."""
 
     from_state: str = "locked"
@@ -147,7 +147,7 @@ class HoldConsumed(Event):
     units: tuple[SkuUnits, ...]
 
 
-class HoldReleased(Event):
+class HoldReleased(Event, kw_only=True):
     """The units of a fulfilment order are free again."""
 
     from_state: str = "locked"
@@ -158,7 +158,7 @@ class HoldReleased(Event):
     reason: str
 
 
-class WarehouseRegistered(Event):
+class WarehouseRegistered(Event, kw_only=True):
     """A warehouse joined the network."""
 
     pool: str
@@ -168,7 +168,7 @@ class WarehouseRegistered(Event):
     longitude: float
 
 
-class StockReceived(Event):
+class StockReceived(Event, kw_only=True):
     """Goods arrived at a warehouse."""
 
     pool: str
@@ -177,7 +177,7 @@ class StockReceived(Event):
     units: tuple[SkuUnits, ...]
 
 
-class StockAdjusted(Event):
+class StockAdjusted(Event, kw_only=True):
     """A warehouse corrected what it has."""
 
     pool: str
@@ -188,14 +188,14 @@ class StockAdjusted(Event):
     reason: str
 
 
-class StockFeedRepeated(Event):
+class StockFeedRepeated(Event, kw_only=True):
     """A feed id came again and counted once."""
 
     pool: str
     feed_id: str
 
 
-class StockFeedRefused(Event):
+class StockFeedRefused(Event, kw_only=True):
     """A correction would take units that are held: a person must decide what gives way."""
 
     pool: str
@@ -225,7 +225,7 @@ class RouteScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     units_free: int
 
 
-class OrderRouted(Event):
+class OrderRouted(Event, kw_only=True):
     """Warehouses were chosen; `scores` holds every candidate, nearest first."""
 
     from_state: str = "locked"
@@ -235,7 +235,7 @@ class OrderRouted(Event):
     scores: tuple[RouteScore, ...]
 
 
-class RouteFailed(Event):
+class RouteFailed(Event, kw_only=True):
     """No warehouses could ship the order; its hold is released."""
 
     from_state: str = "locked"
@@ -245,13 +245,13 @@ class RouteFailed(Event):
     scores: tuple[RouteScore, ...]
 
 
-class RouteRepeated(Event):
+class RouteRepeated(Event, kw_only=True):
     """Something known was asked of routing again: nothing changed."""
 
     kind: str
 
 
-class AllocationSettled(Event):
+class AllocationSettled(Event, kw_only=True):
     """A fulfilment order's units left the shelves, or stay on them."""
 
     from_state: str = "allocated"
@@ -259,7 +259,7 @@ class AllocationSettled(Event):
     fulfilment_id: str
 
 
-class ShelfStocked(Event):
+class ShelfStocked(Event, kw_only=True):
     """A warehouse's shelf changed."""
 
     pool: str
@@ -267,7 +267,7 @@ class ShelfStocked(Event):
     units: tuple[SkuUnits, ...]
 
 
-class WarehouseOpened(Event):
+class WarehouseOpened(Event, kw_only=True):
     """A warehouse takes part in routing."""
 
     pool: str
@@ -279,7 +279,7 @@ class WarehouseOpened(Event):
 # --- waybill ---
 
 
-class WaybillClaimed(Event):
+class WaybillClaimed(Event, kw_only=True):
     """The intent to get a waybill is on record, under the key of all calls for it."""
 
     from_state: str = "planned"
@@ -290,7 +290,7 @@ class WaybillClaimed(Event):
     key: str
 
 
-class WaybillUnknown(Event):
+class WaybillUnknown(Event, kw_only=True):
     """A call ended in a way that nobody knows; a query follows."""
 
     to_state: str = "unknown"
@@ -301,7 +301,7 @@ class WaybillUnknown(Event):
     reason: str
 
 
-class WaybillRetried(Event):
+class WaybillRetried(Event, kw_only=True):
     """The carrier proved that it has no such order: the same key is sent again."""
 
     from_state: str = "unknown"
@@ -312,7 +312,7 @@ class WaybillRetried(Event):
     tries: int
 
 
-class WaybillIssued(Event):
+class WaybillIssued(Event, kw_only=True):
     """A carrier gave a waybill number."""
 
     to_state: str = "issued"
@@ -323,7 +323,7 @@ class WaybillIssued(Event):
     waybill_no: str
 
 
-class WaybillRefused(Event):
+class WaybillRefused(Event, kw_only=True):
     """A carrier will not ship it, or too many tries ended in nothing: a person must decide."""
 
     to_state: str = "manual"
@@ -333,7 +333,7 @@ class WaybillRefused(Event):
     reason: str
 
 
-class VoidRequested(Event):
+class VoidRequested(Event, kw_only=True):
     """A waybill is to be voided."""
 
     to_state: str = "void_pending"
@@ -342,7 +342,7 @@ class VoidRequested(Event):
     reason: str
 
 
-class FulfilmentCancelled(Event):
+class FulfilmentCancelled(Event, kw_only=True):
     """A fulfilment order will not ship, for certain."""
 
     to_state: str = "cancelled"
@@ -351,14 +351,14 @@ class FulfilmentCancelled(Event):
     reason: str
 
 
-class CancelRefused(Event):
+class CancelRefused(Event, kw_only=True):
     """A fulfilment order could not be stopped any more."""
 
     fulfilment_id: str
     reason: str
 
 
-class AnswerIgnored(Event):
+class AnswerIgnored(Event, kw_only=True):
     """A carrier's answer, or a request, changed nothing: it was known, or it is about a call that is settled."""
 
     fulfilment_id: str
@@ -368,7 +368,7 @@ class AnswerIgnored(Event):
 # --- tracking ---
 
 
-class ShipmentTracked(Event):
+class ShipmentTracked(Event, kw_only=True):
     """A parcel is being followed: the last stage knows the order."""
 
     from_state: str = "issued"
@@ -380,7 +380,7 @@ class ShipmentTracked(Event):
     parts: int
 
 
-class ShipmentMoved(Event):
+class ShipmentMoved(Event, kw_only=True):
     """A parcel moved; `from` and `to` are tracking states. `outbound`: this was the first sign that it left its warehouse."""
 
     fulfilment_id: str
@@ -393,7 +393,7 @@ class ShipmentMoved(Event):
     outbound: bool
 
 
-class ReportParked(Event):
+class ReportParked(Event, kw_only=True):
     """A report came before its shipment."""
 
     fulfilment_id: str
@@ -401,7 +401,7 @@ class ReportParked(Event):
     code: str
 
 
-class ReportIgnored(Event):
+class ReportIgnored(Event, kw_only=True):
     """A report was known, or is no legal move from where the parcel is; `to` is where it stays."""
 
     fulfilment_id: str
@@ -410,7 +410,7 @@ class ReportIgnored(Event):
     reason: str
 
 
-class TrackingStopped(Event):
+class TrackingStopped(Event, kw_only=True):
     """A parcel is not followed any more: its waybill was voided."""
 
     to_state: str = "cancelled"
