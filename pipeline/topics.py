@@ -63,3 +63,16 @@ TOPICS = (
 def changelog(stage: str) -> Topic:
     """Give the changelog of a stage's tables: compacted, one partition for each partition that the stage reads."""
     return Topic(f"{stage}.changelog", "table and key", 0, compacted=True)
+
+
+class Table(NamedTuple):
+    """A stage's table: a mapping from text to one small immutable value, kept in memory and in the stage's changelog.
+
+    `entries_max` is the size, over all partitions of a worker, at which the worker warns that its plan is too small.
+    """
+
+    name: str
+    value: type
+    keeps: str
+    """How long an entry stays, in words."""
+    entries_max: int
