@@ -1,6 +1,6 @@
 """One server process: started in a session of its own, waited for, found again later, stopped.
 
-Every service is a module with `start(directory: Path) -> Running`. It keeps its data, its configuration and its log
+Every service is a module with `start(directory: Path) -> Running` and `answers(address: str) -> bool`. It keeps its data, its configuration and its log
 (`<name>.log`) in that directory; started again on the same directory it finds the same data and, where it is still
 free, takes the same port.
 """
@@ -8,11 +8,13 @@ free, takes the same port.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path  # msgspec reads the annotations when a Running is decoded
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,16 +24,19 @@ from pipeline.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05
 STOP_SECONDS = 20.0
 """How long a server may take to stop by itself before it is killed."""
+PORTS = range(20_000, 32_000)
+"""Below the ports that the system gives to outgoing connections: a client that calls a stopped server again and again
+could otherwise be given the server's port for its own end, and keep it."""
+PORT_TRIES_MAX = 100
 LOG_TAIL_LINES = 25
 LOG_TAIL_BYTES = 64 * 1024
-START_TOLERANCE_SECONDS = 1.0
-"""Two readings of one process's start time may differ by a clock tick; a pid is not used again this fast."""
+START_TOLERANCE_SECONDS = 60.0
+"""Two readings of one process's start time differ when the clock is set; a pid is not given away again this fast."""
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """Processes that this one started and has not reaped yet."""
 
@@ -170,14 +175,22 @@ def _start_time(pid: int) -> float:
 
 
 def free_port(wanted: int = 0) -> int:
-    """Give `wanted` where it can be listened on, else any free port of the loopback address."""
+    """Give `wanted` where it can be listened on, else any free port of `PORTS` on the loopback address."""
+    for port in (wanted, *(PORTS[secrets.randbelow(len(PORTS))] for _ in range(PORT_TRIES_MAX))):
+        if port and _is_free(port):
+            return port
+    message = f"no free port among {PORTS.start}-{PORTS.stop - 1} on {LOOPBACK} in {PORT_TRIES_MAX} tries"
+    raise SetupError(message)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((LOOPBACK, wanted))
+            listener.bind((LOOPBACK, port))
         except OSError:
-            listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
+            return False
+    return True
 
 
 def log_tail(log: Path) -> str:

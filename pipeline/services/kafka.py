@@ -1,0 +1,184 @@
+"""A real Apache Kafka broker: one combined KRaft node on the loopback address."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from pipeline.errors import SetupError
+from pipeline.services.jars import cache_directory, ensure_jars
+from pipeline.services.java import find_java
+from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "kafka"
+HEAP_MB = 512
+"""The JVM's heap where HOLDFAST_KAFKA_HEAP_MB does not say otherwise."""
+READY_WITHIN_SECONDS = 90.0
+FORMAT_SECONDS_MAX = 60.0
+PROBE_SECONDS = 2.0
+RECORD_BYTES_MAX = 6 * 1024 * 1024
+"""Above the largest record of any topic (5 MiB), with room for its batch's header."""
+YEAR_MINUTES = 365 * 24 * 60
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+JVM_FLAGS = (
+    "-XX:+UseSerialGC",  # two cores and a small heap: no threads of the collector beside the broker's
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xss512k",
+    "-Djava.awt.headless=true",
+)
+
+CONFIG = {
+    "node.id": "1",
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    # One node, so one replica; few partitions, so that a start opens few files.
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "auto.create.topics.enable": "false",
+    # Tests and the demo wait for these.
+    "group.initial.rebalance.delay.ms": "0",
+    # A killed broker is let in again when its old session has ended: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "group.min.session.timeout.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+    # Replayed records carry old event times, and a demo's offsets are looked at again weeks later.
+    "log.message.timestamp.type": "LogAppendTime",
+    "offsets.retention.minutes": str(YEAR_MINUTES),
+    "message.max.bytes": str(RECORD_BYTES_MAX),
+    "replica.fetch.max.bytes": str(RECORD_BYTES_MAX),
+    # The default, 128 MiB, is a quarter of the heap.
+    "log.cleaner.dedupe.buffer.size": str(32 * 1024 * 1024),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+
+
+def start(directory: Path) -> Running:
+    """Start a broker on a directory, new or used before, and wait until transactions can be begun.
+
+    Raises SetupError, which says what failed, with the end of the log.
+    """
+    directory = directory.resolve()
+    java = find_java()
+    jars = ensure_jars(cache_directory())
+    command = (str(java), f"-Xmx{_heap_mb()}m", *JVM_FLAGS, "-cp", os.pathsep.join(map(str, jars)))
+    config = directory / "server.properties"
+    old = _read_properties(config)
+    ports = [free_port(_port(old.get(f"holdfast.{role}.port", ""))) for role in ("broker", "controller")]
+    directory.mkdir(parents=True, exist_ok=True)
+    config.write_text("".join(f"{key}={value}\n" for key, value in _config(directory, *ports).items()))
+    if not (directory / "data" / "meta.properties").exists():
+        _format(directory, config, command)
+    address = f"{LOOPBACK}:{ports[0]}"
+    server = Server(
+        name=NAME,
+        command=(*command, f"-Dlog4j2.configurationFile={LOG4J}", f"-Dholdfast.log={directory}/server.log", "kafka.Kafka", str(config)),
+        address=address,
+        directory=directory,
+        ready_within_seconds=READY_WITHIN_SECONDS,
+    )
+    return launch(server, lambda: is_ready(address))
+
+
+def is_ready(address: str) -> bool:
+    """Say whether a broker answers and can begin a transaction: its port opens seconds before its coordinator does."""
+    if not answers(address):
+        return False
+    producer = Producer({**_client(address), "transactional.id": "holdfast-readiness"})
+    try:
+        producer.init_transactions(PROBE_SECONDS)
+    except KafkaException:
+        return False
+    return True
+
+
+def answers(address: str) -> bool:
+    """Say whether a broker tells its metadata."""
+    host, _, port = address.split(",")[0].rpartition(":")
+    try:
+        # librdkafka would write each refused connection to standard error.
+        socket.create_connection((host, int(port)), PROBE_SECONDS).close()
+        metadata = AdminClient(_client(address)).list_topics(timeout=PROBE_SECONDS)
+    except (OSError, KafkaException):
+        return False
+    return bool(metadata.brokers)
+
+
+def _client(address: str) -> dict[str, str | int | float | bool]:
+    return {"bootstrap.servers": address, "log_level": 0, "client.id": "holdfast-readiness"}
+
+
+def _config(directory: Path, broker: int, controller: int) -> Mapping[str, str]:
+    return {
+        **CONFIG,
+        "log.dirs": str(directory / "data"),
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
+        # Read back by the next start on this directory; the broker does not know these two.
+        "holdfast.broker.port": str(broker),
+        "holdfast.controller.port": str(controller),
+    }
+
+
+def _read_properties(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _heap_mb() -> int:
+    text = os.environ.get("HOLDFAST_KAFKA_HEAP_MB", str(HEAP_MB))
+    if not text.isdecimal() or int(text) == 0:
+        message = f"HOLDFAST_KAFKA_HEAP_MB: must be a whole number above 0 (it is {text!r})"
+        raise SetupError(message)
+    return int(text)
+
+
+def _format(directory: Path, config: Path, command: tuple[str, ...]) -> None:
+    """Give the directory its identity; what an earlier, broken attempt has left there goes first."""
+    shutil.rmtree(directory / "data", ignore_errors=True)
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    arguments = ("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(config))
+    try:
+        done = subprocess.run(  # noqa: S603 - the command is this project's own
+            (*command, *arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_SECONDS_MAX,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        message = f"kafka: formatting {directory}: {error}"
+        raise SetupError(message) from error
+    if done.returncode:
+        message = f"kafka: formatting {directory} failed with status {done.returncode}\n{done.stdout}{done.stderr}"
+        raise SetupError(message)
