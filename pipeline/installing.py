@@ -16,7 +16,7 @@ from pipeline.bootstrap import LOCK_FILE, PYTHON, ROOT, STAMP, UNFINISHED, VENV,
 from pipeline.errors import SetupError
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import IO
 
 RUN_DIR = ROOT / ".run"
 LOG = RUN_DIR / "setup.log"
@@ -45,12 +45,13 @@ CAUSES = (
     Cause(
         r"NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Read timed out|ProxyError|SSLError"
         r"|Connection refused|Connection reset|Network is unreachable",
-        "the package index did not answer: check the network, or name a mirror in PIP_INDEX_URL or a proxy in HTTPS_PROXY",
+        "the package index did not answer: check the network, or name a mirror in PIP_INDEX_URL or a proxy in "
+        "HTTPS_PROXY",
     ),
     Cause(
         r"No matching distribution found|Could not find a version",
-        "the index has no build for this system and Python: use a 64-bit Linux or macOS with Python 3.11 to 3.13, "
-        "or a mirror that is complete",
+        "the package index did not answer, or has no build for this system and Python: check the network, name a "
+        "complete mirror in PIP_INDEX_URL, and use a 64-bit Linux or macOS with Python 3.11 to 3.13",
     ),
     Cause(r"Permission denied|Errno 13", f"{ROOT} cannot be written: use a checkout of your own"),
 )
@@ -70,9 +71,9 @@ def install() -> None:
             started = time.monotonic()
             _clear_what_is_broken()
             if not PYTHON.exists():
-                _make_environment()
+                _make_environment(lock)
             UNFINISHED.touch()
-            _install_packages()
+            _install_packages(lock)
             STAMP.write_text(f"{lock_digest()}\n{sys.version.split()[0]}\n{os.path.realpath(PYTHON)}\n")
             UNFINISHED.unlink()
             _say(f"done in {time.monotonic() - started:.0f} s")
@@ -81,7 +82,7 @@ def install() -> None:
         raise SetupError(message) from error
 
 
-def _hold(lock: TextIO) -> None:
+def _hold(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,37 +114,49 @@ def _is_usable() -> bool:
         return False
 
 
-def _make_environment() -> None:
+def _make_environment(lock: IO[str]) -> None:
     free = shutil.disk_usage(ROOT).free
     if free < FREE_BYTES_MIN:
-        message = f"{ROOT} has {free / 1e9:.1f} GB free, and {FREE_BYTES_MIN / 1e9:.1f} GB are needed: free some, and start again"
+        needed = f"{FREE_BYTES_MIN / 1e9:.1f} GB"
+        message = f"{ROOT} has {free / 1e9:.1f} GB free, and {needed} are needed: free some, and start again"
         raise SetupError(message)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         message = (
-            f"this Python {version} comes without `venv`: install it (Debian, Ubuntu: the package python{version}-venv), "
-            "or use a Python that has it, and start again"
+            f"this Python {version} comes without `venv`: install it (Debian, Ubuntu: the package "
+            f"python{version}-venv), or use a Python that has it, and start again"
         )
         raise SetupError(message)
     _say(f"making {VENV} with Python {version}")
     VENV.mkdir()
     UNFINISHED.touch()
     # The real executable: the one that runs now may belong to another environment, or to the one just removed.
-    _run("making the environment", (os.path.realpath(sys.executable), "-m", "venv", str(VENV)))
+    _run("making the environment", (os.path.realpath(sys.executable), "-m", "venv", str(VENV)), lock)
 
 
-def _install_packages() -> None:
+def _install_packages(lock: IO[str]) -> None:
     total = len(re.findall(r"^[A-Za-z0-9_.-]+==", LOCK_FILE.read_text(), re.MULTILINE))
     _say(f"installing {total} packages, checked by their hashes (1.2 GB installed; the log is {LOG})")
-    _run("installing the packages", (str(PYTHON), "-m", "pip", "install", *PIP_OPTIONS, "-r", str(LOCK_FILE)), total)
+    command = (str(PYTHON), "-m", "pip", "install", *PIP_OPTIONS, "-r", str(LOCK_FILE))
+    _run("installing the packages", command, lock, total)
 
 
-def _run(step: str, command: tuple[str, ...], total: int = 0) -> None:
-    """Run one step, its output into the log; print progress where there is a `total` of packages to count."""
+def _run(step: str, command: tuple[str, ...], lock: IO[str], total: int = 0) -> None:
+    """Run one step, its output into the log; print progress where there is a `total` of packages to count.
+
+    The child shares the lock: when this process is killed, the next start waits until the child has ended too.
+    """
     environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with LOG.open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - a fixed program
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            pass_fds=(lock.fileno(),),
         )
         try:
             with process.stdout or log as lines:
@@ -160,7 +173,7 @@ def _run(step: str, command: tuple[str, ...], total: int = 0) -> None:
         raise SetupError(message)
 
 
-def _follow(lines: TextIO, log: TextIO, total: int) -> None:
+def _follow(lines: IO[str], log: IO[str], total: int) -> None:
     """Copy pip's lines into the log, and tell which package it is at."""
     on_terminal = sys.stderr.isatty()
     seen, told = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""The servers that the demo and the tests start on this machine: Kafka, Redis and ClickHouse, without root or Docker."""
+"""The servers that the demo and the tests start on this machine: Kafka, Redis, ClickHouse; without root or Docker."""
 
 from __future__ import annotations
 

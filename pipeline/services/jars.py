@@ -58,7 +58,8 @@ def ensure_jars(directory: Path) -> tuple[Path, ...]:
     with _alone_in(directory):
         missing = _missing(jars, directory)
         if missing:
-            print(f"kafka: fetching {len(missing)} of {len(jars)} jars into {directory} (45 MB in all)", file=sys.stderr)
+            text = f"kafka: fetching {len(missing)} of {len(jars)} jars (45 MB in all) into {directory}"
+            print(text, file=sys.stderr)
             _fetch(missing, directory)
     return tuple(directory / jar.file for jar in jars)
 
@@ -88,8 +89,12 @@ def _fetch(jars: Sequence[Jar], directory: Path) -> None:
 def _run_jgo(jars: Sequence[Jar], scratch: Path, way_on: str) -> str:
     """Run jgo on a flat list of coordinates; `way_on` ends the error. Gives the end of what it printed."""
     coordinates = json.dumps([jar.coordinate for jar in jars])
-    spec = f'[environment]\nname = "kafka"\n\n[dependencies]\ncoordinates = {coordinates}\n\n[settings]\ncache_dir = "got"\n'
-    (scratch / "jgo.toml").write_text(spec)
+    sections = (
+        '[environment]\nname = "kafka"\n',
+        f"[dependencies]\ncoordinates = {coordinates}\n",
+        '[settings]\ncache_dir = "got"\n',
+    )
+    (scratch / "jgo.toml").write_text("\n".join(sections))
     command = (sys.executable, "-m", "jgo", "--resolver", "python", "--class-path-only", "--system-java")
     try:
         done = subprocess.run(  # noqa: S603 - the command is this project's own
@@ -112,8 +117,9 @@ def _run_jgo(jars: Sequence[Jar], scratch: Path, way_on: str) -> str:
 
 def _way_on(directory: Path) -> str:
     return (
-        "check the network (a mirror or proxy: see the [repositories] section of jgo's own configuration file) and start "
-        f"again, or put the files that {LIST.name} lists into {directory}, or name a running broker in KAFKA_BOOTSTRAP_SERVERS"
+        "check the network (a mirror: the [repositories] section of jgo's own configuration file) and start again, "
+        f"or put the files that {LIST.name} lists into {directory}, "
+        "or name a running broker in KAFKA_BOOTSTRAP_SERVERS"
     )
 
 

@@ -93,9 +93,10 @@ def start(directory: Path) -> Running:
     if not (directory / "data" / "meta.properties").exists():
         _format(directory, config, command)
     address = f"{LOOPBACK}:{ports[0]}"
+    logging = (f"-Dlog4j2.configurationFile={LOG4J}", f"-Dholdfast.log={directory}/server.log")
     server = Server(
         name=NAME,
-        command=(*command, f"-Dlog4j2.configurationFile={LOG4J}", f"-Dholdfast.log={directory}/server.log", "kafka.Kafka", str(config)),
+        command=(*command, *logging, "kafka.Kafka", str(config)),
         address=address,
         directory=directory,
         ready_within_seconds=READY_WITHIN_SECONDS,
@@ -117,7 +118,7 @@ def is_ready(address: str) -> bool:
 
 def answers(address: str) -> bool:
     """Say whether a broker tells its metadata."""
-    host, _, port = address.split(",")[0].rpartition(":")
+    host, _, port = address.split(",", maxsplit=1)[0].rpartition(":")
     try:
         # librdkafka would write each refused connection to standard error.
         socket.create_connection((host, int(port)), PROBE_SECONDS).close()

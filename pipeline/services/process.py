@@ -1,8 +1,8 @@
 """One server process: started in a session of its own, waited for, found again later, stopped.
 
-Every service is a module with `start(directory: Path) -> Running` and `answers(address: str) -> bool`. It keeps its data, its configuration and its log
-(`<name>.log`) in that directory; started again on the same directory it finds the same data and, where it is still
-free, takes the same port.
+Every service is a module with `start(directory: Path) -> Running` and `answers(address: str) -> bool`. It keeps its
+data, its configuration and its log (`<name>.log`) in that directory; started again on the same directory it finds the
+same data and, where it is still free, takes the same port.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path  # msgspec reads the annotations when a Running is decoded
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +24,7 @@ import psutil
 from pipeline.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05
@@ -42,11 +43,12 @@ _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that is up. `started` is the process's start time in seconds since 1970: with the pid it names it for ever."""
+    """A server that is up."""
 
     name: str
     pid: int
     started: float
+    """The process's start time in seconds since 1970: together with the pid it names the process for ever."""
     address: str
     """As clients take it: `127.0.0.1:9092`, `redis://127.0.0.1:6379/0`, `http://127.0.0.1:8123`."""
     log: Path

@@ -28,7 +28,7 @@ def start(directory: Path) -> Running:
     port = free_port(int(kept.read_text()) if kept.exists() else 0)
     kept.write_text(str(port))
     address = f"redis://{LOOPBACK}:{port}/0"
-    options = ("--bind", LOOPBACK, "--port", str(port), "--dir", str(directory), "--appendonly", "yes", "--daemonize", "no")
+    options = ("--bind", LOOPBACK, "--port", str(port), "--dir", str(directory), "--appendonly", "yes")
     server = Server(
         name=NAME,
         command=(_executable(), *options),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 import msgspec
 
 from pipeline.errors import SetupError
-from pipeline.settings import ENDPOINTS_FILE, SERVICES, VARIABLES
 from pipeline.services.process import Running, is_alive, stop
+from pipeline.settings import ENDPOINTS_FILE, SERVICES, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def bring_up(run_dir: Path, names: Sequence[str] = SERVICES) -> dict[str, Runnin
 
 
 def take_down(run_dir: Path, names: Collection[str] = SERVICES, *, clean: bool = False) -> list[str]:
-    """Stop what was started from a run directory, and remove its data if `clean`. Gives the names of what was stopped."""
+    """Stop what was started from a run directory, and remove its data if `clean`. Gives what was stopped."""
     run_dir = run_dir.resolve()
     stopped = []
     with _alone_in(run_dir):
@@ -114,7 +114,7 @@ def take_down(run_dir: Path, names: Collection[str] = SERVICES, *, clean: bool =
 
 
 def statuses(run_dir: Path, environ: Mapping[str, str]) -> list[Status]:
-    """Ask every service, those that the environment names and those started from the run directory, whether it answers."""
+    """Ask every service whether it answers: where the environment names one, that one, else the embedded one."""
     known = processes(run_dir)
     found = []
     for name in SERVICES:
@@ -129,7 +129,7 @@ def statuses(run_dir: Path, environ: Mapping[str, str]) -> list[Status]:
 
 @contextmanager
 def running(run_dir: Path, names: Sequence[str] = SERVICES) -> Iterator[dict[str, str]]:
-    """Have services up for a block of code; at its end, however it ends, SIGTERM included, stop those that were not before.
+    """Have services up for a block of code; at its end stop those that were not up before, however it ends.
 
     Gives their addresses by name. Other processes find the services through HOLDFAST_RUN_DIR. Within the block,
     `processes(run_dir)` gives their pids, and `bring_up(run_dir, (name,))` starts a killed one again on its data.
