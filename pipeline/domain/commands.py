@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from pipeline.domain.orders import Envelope, Order, ShipTo, SkuUnits
+from pipeline.domain.orders import Envelope, Name, Order, ShipTo, SkuUnits, TimeMs, UnitsChange
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command", tag=True):
     """A request to a stage; on the wire a JSON object whose `command` names it."""
 
-    at: int
+    at: TimeMs
 
 
 # --- to dedup, keyed by stock pool; from ingest ---
@@ -89,82 +91,34 @@ class ReleaseHold(Command, kw_only=True):
 class RegisterWarehouse(Command, kw_only=True):
     """A warehouse joins the pool's network; from the stock feed. Degrees, WGS 84."""
 
-    pool: str
+    pool: Name
     feed_id: str
-    warehouse: str
-    latitude: float
-    longitude: float
+    warehouse: Name
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
 class ReceiveStock(Command, kw_only=True):
     """Goods arrived at a warehouse; from the stock feed. A feed id counts once."""
 
-    pool: str
+    pool: Name
     feed_id: str
-    warehouse: str
+    warehouse: Name
     units: tuple[SkuUnits, ...]
 
 
 class AdjustStock(Command, kw_only=True):
     """A warehouse corrects what it has of a SKU, up or down; from the stock feed."""
 
-    pool: str
+    pool: Name
     feed_id: str
-    warehouse: str
+    warehouse: Name
     sku: str
-    change_units: int
+    change_units: UnitsChange
     reason: str
 
 
 StockCommand = PlaceHold | CancelHold | ConsumeHold | ReleaseHold | RegisterWarehouse | ReceiveStock | AdjustStock
-
-# --- to routing, keyed by stock pool; all from reservation, so that both fold the same stock in the same order ---
-
-
-class RouteOrder(Command, kw_only=True):
-    """Choose warehouses for an order whose units are held."""
-
-    pool: str
-    order_id: str
-    units: tuple[SkuUnits, ...]
-    ship_to: ShipTo
-
-
-class CancelRoute(Command, kw_only=True):
-    """Undo a routed order: ask for each of its fulfilment orders to be cancelled."""
-
-    pool: str
-    order_id: str
-    reason: str
-
-
-class SettleAllocation(Command, kw_only=True):
-    """A fulfilment order's units left the shelves (`shipped`) or stay on them."""
-
-    pool: str
-    order_id: str
-    fulfilment_id: str
-    shipped: bool
-
-
-class StockShelf(Command, kw_only=True):
-    """Units arrived at a warehouse (or, below 0, left it by a correction)."""
-
-    pool: str
-    warehouse: str
-    units: tuple[SkuUnits, ...]
-
-
-class OpenWarehouse(Command, kw_only=True):
-    """A warehouse takes part in routing from here on."""
-
-    pool: str
-    warehouse: str
-    latitude: float
-    longitude: float
-
-
-RoutingCommand = RouteOrder | CancelRoute | SettleAllocation | StockShelf | OpenWarehouse
 
 # --- to waybill, keyed by fulfilment order ---
 
@@ -192,6 +146,7 @@ class CancelFulfilment(Command, kw_only=True):
     """Stop a fulfilment order: void its waybill if it has one; from routing."""
 
     fulfilment_id: str
+    fulfilment: Fulfilment
     reason: str
 
 

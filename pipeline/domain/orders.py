@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 ORDER_LINES_MAX = 1000
 """An order with more lines is a dead letter. The longest real one seen has 593."""
@@ -13,6 +15,20 @@ QUANTITY_MAX = 1_000_000
 MONEY_MINOR_MAX = 10**12
 TEXT_CHARACTERS_MAX = 1024
 """The length of any one text field of an order."""
+NAME_CHARACTERS_MAX = 128
+UNITS_MAX = 10**9
+"""The units of one SKU in one order or one stock feed: ORDER_LINES_MAX lines of QUANTITY_MAX."""
+TIME_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999: all arithmetic on times stays within 64 bits."""
+
+Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX)]
+Sku = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS_MAX, pattern="^[^|]+$")]
+"""A channel, a shop, a pool, a warehouse: the parts of compound keys, which `|` separates."""
+Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
+Minor = Annotated[int, Meta(ge=0, le=MONEY_MINOR_MAX)]
+TimeMs = Annotated[int, Meta(ge=0, le=TIME_MS_MAX)]
+UnitsChange = Annotated[int, Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
 
 
 class OrderType(StrEnum):
@@ -29,7 +45,7 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """Where the order stands, on the order's own axis (待确认, 已锁定 and 已发货 are AWAIT_PAY, LOCKED and OUTBOUND)."""
+    """Where the order stands, on the order's own axis (待确认 is AWAIT_PAY, 已锁定 LOCKED, 已发货 OUTBOUND)."""
 
     RECEIVED = "received"
     AWAIT_PAY = "await_pay"
@@ -43,18 +59,21 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One line of an order. A quantity of 0 is kept and needs no stock."""
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"merchant_sku": "sku"}):
+    """One line of an order; on the wire the merchant's SKU is `sku`. A quantity of 0 is kept and needs no stock."""
 
-    line_id: str
-    platform_sku_id: str
-    merchant_sku: str
-    quantity: int
-    unit_price_minor: int
+    line_id: Text
+    platform_sku_id: Text = ""
+    merchant_sku: Sku
+    quantity: Quantity
+    unit_price_minor: Minor
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as every stage knows it. Money in minor units of `currency`, times in milliseconds UTC, null if not reached."""
+    """An order as every stage knows it. Money in minor units, times in milliseconds UTC, null if not reached.
+
+    `status` is what the platform says: AWAIT_PAY, PAID (it may go on) or CANCELLED; what the stages say is in events.
+    """
 
     internal_order_id: str
     channel: str
@@ -96,7 +115,7 @@ class SkuUnits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """So many units of one SKU; on the wire `["SKU-A", 2]`."""
 
     sku: str
-    units: int
+    units: UnitsChange
 
 
 class ShipTo(msgspec.Struct, frozen=True, kw_only=True, gc=False):

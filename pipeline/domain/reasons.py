@@ -21,3 +21,21 @@ UNKNOWN_SKU = "UNKNOWN_SKU"
 SHORTAGE = "SHORTAGE"
 WOULD_TAKE_HELD_UNITS = "WOULD_TAKE_HELD_UNITS"
 NOT_ROUTABLE = "NOT_ROUTABLE"
+
+# Stock feeds.
+UNKNOWN_WAREHOUSE = "UNKNOWN_WAREHOUSE"
+TOO_MANY_WAREHOUSES = "TOO_MANY_WAREHOUSES"
+NOT_POSITIVE = "NOT_POSITIVE"
+
+# Waybills: why a carrier's answer or a request changed nothing, or why nobody tries any more.
+REPEATED = "REPEATED"
+SETTLED = "SETTLED"
+TOO_MANY_TRIES = "TOO_MANY_TRIES"
+
+# Tracking: why a report moved nothing.
+OLDER = "OLDER"
+NO_LEGAL_MOVE = "NO_LEGAL_MOVE"
+UNKNOWN_CODE = "UNKNOWN_CODE"
+MOVED_ALTHOUGH_STOPPED = "MOVED_ALTHOUGH_STOPPED"
+"""A parcel whose waybill was voided, and whose units were released, shipped all the same: stock needs a correction."""
+STOPPED_ALTHOUGH_MOVED = "STOPPED_ALTHOUGH_MOVED"

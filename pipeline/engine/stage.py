@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.domain.commands import Command
     from pipeline.domain.events import Event
+    from pipeline.domain.notes import Note
     from pipeline.settings import Settings
     from pipeline.topics import Table, Topic
 
@@ -42,8 +43,9 @@ class DecidingStage:
     """A stage that decides: a pure function of its tables and one record of its one input topic.
 
     `decode(record)` gives the record's commands, or raises PoisonError.
-    `decide(state, command)` answers with events (facts, to order.events) and commands (requests to the next stages).
-    `evolve(state, event)` applies an event: the new state is nothing but its events.
+    `decide(state, command)` answers with events (facts, to order.events), commands (requests to the next stages) and
+    notes (facts for its own tables alone).
+    `evolve(state, fact)` applies an event or a note: the new state is nothing but these.
     `state` is called with one mapping for each of `tables`, in that order, for each partition.
     """
 
@@ -52,7 +54,7 @@ class DecidingStage:
     decode: Callable[[Record], Sequence[Any]]
     state: Callable[..., Any]
     tables: tuple[Table, ...] = ()
-    decide: Callable[[Any, Any], Sequence[Event | Command]]
+    decide: Callable[[Any, Any], Sequence[Event | Command | Note]]
     evolve: Callable[[Any, Any], None]
     writes: Mapping[type[Command], Topic] = field(default_factory=dict)
 

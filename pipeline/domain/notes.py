@@ -1,0 +1,37 @@
+"""The notes: what a stage must remember and nobody else may read, such as where an unpaid order goes.
+
+A note is folded into the stage's tables like an event, and like one it is all that `evolve` gets. But it goes nowhere
+else: order.events carries no personal data, so a note lives in the changelog alone, and is dropped when it has served.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.domain.commands import Fulfilment
+from pipeline.domain.orders import ShipTo, SkuUnits
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True):
+    """A fact for the stage's own tables."""
+
+
+class OrderNoted(Note, kw_only=True):
+    """Who receives an order, for the search for duplicates; and while it is unpaid, what to hold and where it goes."""
+
+    pool: str
+    order_id: str
+    created_at: int
+    receiver_key: str
+    skus: str
+    """The SKUs to ship, one a line."""
+    units: tuple[SkuUnits, ...] = ()
+    ship_to: ShipTo | None = None
+
+
+class FulfilmentNoted(Note, kw_only=True):
+    """What the next calls to a carrier need."""
+
+    fulfilment_id: str
+    fulfilment: Fulfilment
+    ship_to: ShipTo | None = None
