@@ -23,7 +23,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 # --- to dedup, keyed by stock pool; from ingest ---
 
 
-class SubmitOrder(Command, kw_only=True):
+class SubmitOrder(Command, frozen=True, kw_only=True):
     """A shop shows an order, new or again, in the state that it has by now."""
 
     pool: str
@@ -31,7 +31,7 @@ class SubmitOrder(Command, kw_only=True):
     envelope: Envelope
 
 
-class PayOrder(Command, kw_only=True):
+class PayOrder(Command, frozen=True, kw_only=True):
     """A platform reports that an order was paid."""
 
     pool: str
@@ -39,7 +39,7 @@ class PayOrder(Command, kw_only=True):
     paid_minor: int
 
 
-class CancelOrder(Command, kw_only=True):
+class CancelOrder(Command, frozen=True, kw_only=True):
     """A buyer or a platform wants an order cancelled."""
 
     pool: str
@@ -52,7 +52,7 @@ OrderCommand = SubmitOrder | PayOrder | CancelOrder
 # --- to reservation, keyed by stock pool ---
 
 
-class PlaceHold(Command, kw_only=True):
+class PlaceHold(Command, frozen=True, kw_only=True):
     """Hold all units of an order, or none; from dedup. `parts` of the order may later ship from several warehouses."""
 
     pool: str
@@ -61,7 +61,7 @@ class PlaceHold(Command, kw_only=True):
     ship_to: ShipTo
 
 
-class CancelHold(Command, kw_only=True):
+class CancelHold(Command, frozen=True, kw_only=True):
     """Undo an order that holds stock: what was shipped stays shipped, the rest is released; from dedup."""
 
     pool: str
@@ -69,7 +69,7 @@ class CancelHold(Command, kw_only=True):
     reason: str
 
 
-class ConsumeHold(Command, kw_only=True):
+class ConsumeHold(Command, frozen=True, kw_only=True):
     """A fulfilment order left its warehouse: its units are gone; from tracking."""
 
     pool: str
@@ -78,7 +78,7 @@ class ConsumeHold(Command, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class ReleaseHold(Command, kw_only=True):
+class ReleaseHold(Command, frozen=True, kw_only=True):
     """A fulfilment order will not ship: its units are free again; from routing and waybill."""
 
     pool: str
@@ -88,7 +88,7 @@ class ReleaseHold(Command, kw_only=True):
     reason: str
 
 
-class RegisterWarehouse(Command, kw_only=True):
+class RegisterWarehouse(Command, frozen=True, kw_only=True):
     """A warehouse joins the pool's network; from the stock feed. Degrees, WGS 84."""
 
     pool: Name
@@ -98,7 +98,7 @@ class RegisterWarehouse(Command, kw_only=True):
     longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
-class ReceiveStock(Command, kw_only=True):
+class ReceiveStock(Command, frozen=True, kw_only=True):
     """Goods arrived at a warehouse; from the stock feed. A feed id counts once."""
 
     pool: Name
@@ -107,7 +107,7 @@ class ReceiveStock(Command, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class AdjustStock(Command, kw_only=True):
+class AdjustStock(Command, frozen=True, kw_only=True):
     """A warehouse corrects what it has of a SKU, up or down; from the stock feed."""
 
     pool: Name
@@ -134,7 +134,7 @@ class Fulfilment(msgspec.Struct, frozen=True, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class IssueWaybill(Command, kw_only=True):
+class IssueWaybill(Command, frozen=True, kw_only=True):
     """Get a waybill for a fulfilment order; from routing."""
 
     fulfilment_id: str
@@ -142,7 +142,7 @@ class IssueWaybill(Command, kw_only=True):
     ship_to: ShipTo
 
 
-class CancelFulfilment(Command, kw_only=True):
+class CancelFulfilment(Command, frozen=True, kw_only=True):
     """Stop a fulfilment order: void its waybill if it has one; from routing."""
 
     fulfilment_id: str
@@ -167,7 +167,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class RecordAnswer(Command, kw_only=True):
+class RecordAnswer(Command, frozen=True, kw_only=True):
     """A carrier answered, or did not; from the carrier caller."""
 
     fulfilment_id: str
@@ -183,7 +183,7 @@ WaybillCommand = IssueWaybill | CancelFulfilment | RecordAnswer
 # --- to the carrier caller, keyed by fulfilment order; from waybill ---
 
 
-class CallCarrier(Command, kw_only=True):
+class CallCarrier(Command, frozen=True, kw_only=True):
     """Call a carrier under a key that makes a repeat harmless, not before `delay_seconds` have passed."""
 
     fulfilment_id: str
@@ -216,7 +216,7 @@ class Report(StrEnum):
     """A code that nobody knows: stored, moves nothing."""
 
 
-class TrackShipment(Command, kw_only=True):
+class TrackShipment(Command, frozen=True, kw_only=True):
     """Follow a parcel that has a waybill; from waybill."""
 
     fulfilment_id: str
@@ -225,7 +225,7 @@ class TrackShipment(Command, kw_only=True):
     waybill_no: str
 
 
-class ReportShipment(Command, kw_only=True):
+class ReportShipment(Command, frozen=True, kw_only=True):
     """A carrier reports where a parcel is; from the gateway. `report_id` is the carrier's own."""
 
     fulfilment_id: str
@@ -236,7 +236,7 @@ class ReportShipment(Command, kw_only=True):
     place: str = ""
 
 
-class StopTracking(Command, kw_only=True):
+class StopTracking(Command, frozen=True, kw_only=True):
     """A parcel's waybill was voided; from waybill."""
 
     fulfilment_id: str
@@ -247,7 +247,7 @@ TrackingCommand = TrackShipment | ReportShipment | StopTracking
 # --- to the reviewers, keyed by stock pool ---
 
 
-class RequestReview(Command, kw_only=True):
+class RequestReview(Command, frozen=True, kw_only=True):
     """A person must decide on an order; from dedup and reservation. `evidence` says what speaks against it."""
 
     pool: str

@@ -37,7 +37,7 @@ class Event(
 # --- ingest ---
 
 
-class OrderReceived(Event, kw_only=True):
+class OrderReceived(Event, frozen=True, kw_only=True):
     """A payload was understood. It may show an order for the first time or once more."""
 
     to_state: str = "received"
@@ -52,7 +52,7 @@ class OrderReceived(Event, kw_only=True):
 # --- dedup ---
 
 
-class OrderCreated(Event, kw_only=True):
+class OrderCreated(Event, frozen=True, kw_only=True):
     """An order was seen for the first time."""
 
     from_state: str = "received"
@@ -67,7 +67,7 @@ class OrderCreated(Event, kw_only=True):
     currency: str
 
 
-class OrderPaid(Event, kw_only=True):
+class OrderPaid(Event, frozen=True, kw_only=True):
     """An order is paid and may go on; or, if `to` is in_review, waits for a person all the same."""
 
     from_state: str = "await_pay"
@@ -75,13 +75,13 @@ class OrderPaid(Event, kw_only=True):
     paid_minor: int
 
 
-class OrderRepeated(Event, kw_only=True):
+class OrderRepeated(Event, frozen=True, kw_only=True):
     """Something known was said again (a resubmission, a payment, a cancellation); `to` is where the order stands."""
 
     kind: str
 
 
-class OrderParked(Event, kw_only=True):
+class OrderParked(Event, frozen=True, kw_only=True):
     """A payment (`paid_minor`) or a cancellation (`reason`) came before its order."""
 
     to_state: str = "parked"
@@ -90,7 +90,7 @@ class OrderParked(Event, kw_only=True):
     reason: str = ""
 
 
-class OrderHeldForReview(Event, kw_only=True):
+class OrderHeldForReview(Event, frozen=True, kw_only=True):
     """A person must decide."""
 
     to_state: str = "in_review"
@@ -98,20 +98,20 @@ class OrderHeldForReview(Event, kw_only=True):
     evidence: str
 
 
-class OrderCancelled(Event, kw_only=True):
+class OrderCancelled(Event, frozen=True, kw_only=True):
     """An order was cancelled before it held stock, or all its parts were."""
 
     to_state: str = "cancelled"
     reason: str
 
 
-class CancelRequested(Event, kw_only=True):
+class CancelRequested(Event, frozen=True, kw_only=True):
     """A cancellation goes after an order that is already on its way."""
 
     reason: str
 
 
-class RefundDue(Event, kw_only=True):
+class RefundDue(Event, frozen=True, kw_only=True):
     """Money came for an order that was cancelled."""
 
     from_state: str = "cancelled"
@@ -122,7 +122,7 @@ class RefundDue(Event, kw_only=True):
 # --- reservation ---
 
 
-class HoldPlaced(Event, kw_only=True):
+class HoldPlaced(Event, frozen=True, kw_only=True):
     """All units of the order are held."""
 
     from_state: str = "paid"
@@ -131,7 +131,7 @@ class HoldPlaced(Event, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class HoldRefused(Event, kw_only=True):
+class HoldRefused(Event, frozen=True, kw_only=True):
     """Nothing is held: `short` names what was missing (the first few)."""
 
     from_state: str = "paid"
@@ -141,13 +141,13 @@ class HoldRefused(Event, kw_only=True):
     short: tuple[SkuUnits, ...]
 
 
-class HoldRepeated(Event, kw_only=True):
+class HoldRepeated(Event, frozen=True, kw_only=True):
     """A hold was asked for, consumed or released again: `answer` is the first one, and nothing changed."""
 
     answer: str
 
 
-class HoldConsumed(Event, kw_only=True):
+class HoldConsumed(Event, frozen=True, kw_only=True):
     """The units of a fulfilment order left the network."""
 
     from_state: str = "locked"
@@ -157,7 +157,7 @@ class HoldConsumed(Event, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class HoldReleased(Event, kw_only=True):
+class HoldReleased(Event, frozen=True, kw_only=True):
     """The units of a fulfilment order are free again."""
 
     from_state: str = "locked"
@@ -168,7 +168,7 @@ class HoldReleased(Event, kw_only=True):
     reason: str
 
 
-class WarehouseRegistered(Event, kw_only=True):
+class WarehouseRegistered(Event, frozen=True, kw_only=True):
     """A warehouse joined the network."""
 
     pool: str
@@ -178,7 +178,7 @@ class WarehouseRegistered(Event, kw_only=True):
     longitude: float
 
 
-class StockReceived(Event, kw_only=True):
+class StockReceived(Event, frozen=True, kw_only=True):
     """Goods arrived at a warehouse."""
 
     pool: str
@@ -187,7 +187,7 @@ class StockReceived(Event, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class StockAdjusted(Event, kw_only=True):
+class StockAdjusted(Event, frozen=True, kw_only=True):
     """A warehouse corrected what it has."""
 
     pool: str
@@ -198,14 +198,14 @@ class StockAdjusted(Event, kw_only=True):
     reason: str
 
 
-class StockFeedRepeated(Event, kw_only=True):
+class StockFeedRepeated(Event, frozen=True, kw_only=True):
     """A feed id came again and counted once."""
 
     pool: str
     feed_id: str
 
 
-class StockFeedRefused(Event, kw_only=True):
+class StockFeedRefused(Event, frozen=True, kw_only=True):
     """A feed makes no sense, or would take units that are held: a person must decide what gives way."""
 
     pool: str

@@ -16,7 +16,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True
     """A fact for the stage's own tables."""
 
 
-class OrderNoted(Note, kw_only=True):
+class OrderNoted(Note, frozen=True, kw_only=True):
     """Who receives an order, for the search for duplicates; and while it is unpaid, what to hold and where it goes."""
 
     pool: str
@@ -29,7 +29,7 @@ class OrderNoted(Note, kw_only=True):
     ship_to: ShipTo | None = None
 
 
-class FulfilmentNoted(Note, kw_only=True):
+class FulfilmentNoted(Note, frozen=True, kw_only=True):
     """What the next calls to a carrier need."""
 
     fulfilment_id: str

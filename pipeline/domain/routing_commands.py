@@ -6,7 +6,7 @@ from pipeline.domain.commands import Command
 from pipeline.domain.orders import ShipTo, SkuUnits
 
 
-class RouteOrder(Command, kw_only=True):
+class RouteOrder(Command, frozen=True, kw_only=True):
     """Choose warehouses for an order whose units are held."""
 
     pool: str
@@ -15,7 +15,7 @@ class RouteOrder(Command, kw_only=True):
     ship_to: ShipTo
 
 
-class CancelRoute(Command, kw_only=True):
+class CancelRoute(Command, frozen=True, kw_only=True):
     """Undo a routed order: ask for each of its fulfilment orders to be cancelled."""
 
     pool: str
@@ -23,7 +23,7 @@ class CancelRoute(Command, kw_only=True):
     reason: str
 
 
-class SettleAllocation(Command, kw_only=True):
+class SettleAllocation(Command, frozen=True, kw_only=True):
     """A fulfilment order's units left the shelves (`shipped`) or stay on them."""
 
     pool: str
@@ -32,7 +32,7 @@ class SettleAllocation(Command, kw_only=True):
     shipped: bool
 
 
-class StockShelf(Command, kw_only=True):
+class StockShelf(Command, frozen=True, kw_only=True):
     """Units arrived at a warehouse (or, below 0, left it by a correction)."""
 
     pool: str
@@ -40,7 +40,7 @@ class StockShelf(Command, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class OpenWarehouse(Command, kw_only=True):
+class OpenWarehouse(Command, frozen=True, kw_only=True):
     """A warehouse takes part in routing from here on."""
 
     pool: str

@@ -27,7 +27,7 @@ class RouteScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     units_free: int
 
 
-class OrderRouted(Event, kw_only=True):
+class OrderRouted(Event, frozen=True, kw_only=True):
     """Warehouses were chosen; `scores` holds every candidate, nearest first."""
 
     from_state: str = "locked"
@@ -37,7 +37,7 @@ class OrderRouted(Event, kw_only=True):
     scores: tuple[RouteScore, ...]
 
 
-class RouteFailed(Event, kw_only=True):
+class RouteFailed(Event, frozen=True, kw_only=True):
     """No warehouses could ship the order; its hold is released."""
 
     from_state: str = "locked"
@@ -47,13 +47,13 @@ class RouteFailed(Event, kw_only=True):
     scores: tuple[RouteScore, ...]
 
 
-class RouteRepeated(Event, kw_only=True):
+class RouteRepeated(Event, frozen=True, kw_only=True):
     """Something known was asked of routing again: nothing changed."""
 
     kind: str
 
 
-class AllocationSettled(Event, kw_only=True):
+class AllocationSettled(Event, frozen=True, kw_only=True):
     """A fulfilment order's units left the shelves, or stay on them."""
 
     from_state: str = "allocated"
@@ -61,7 +61,7 @@ class AllocationSettled(Event, kw_only=True):
     fulfilment_id: str
 
 
-class ShelfStocked(Event, kw_only=True):
+class ShelfStocked(Event, frozen=True, kw_only=True):
     """A warehouse's shelf changed."""
 
     pool: str
@@ -69,7 +69,7 @@ class ShelfStocked(Event, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class WarehouseOpened(Event, kw_only=True):
+class WarehouseOpened(Event, frozen=True, kw_only=True):
     """A warehouse takes part in routing."""
 
     pool: str
@@ -81,7 +81,7 @@ class WarehouseOpened(Event, kw_only=True):
 # --- waybill ---
 
 
-class WaybillClaimed(Event, kw_only=True):
+class WaybillClaimed(Event, frozen=True, kw_only=True):
     """The intent to get a waybill is on record, under the key of all calls for it."""
 
     from_state: str = "planned"
@@ -92,7 +92,7 @@ class WaybillClaimed(Event, kw_only=True):
     key: str
 
 
-class WaybillUnknown(Event, kw_only=True):
+class WaybillUnknown(Event, frozen=True, kw_only=True):
     """A call ended in a way that nobody knows; a query follows."""
 
     to_state: str = "unknown"
@@ -103,7 +103,7 @@ class WaybillUnknown(Event, kw_only=True):
     reason: str
 
 
-class WaybillRetried(Event, kw_only=True):
+class WaybillRetried(Event, frozen=True, kw_only=True):
     """The carrier proved that it has no such order: the same key is sent again."""
 
     from_state: str = "unknown"
@@ -114,7 +114,7 @@ class WaybillRetried(Event, kw_only=True):
     tries: int
 
 
-class WaybillIssued(Event, kw_only=True):
+class WaybillIssued(Event, frozen=True, kw_only=True):
     """A carrier gave a waybill number."""
 
     to_state: str = "issued"
@@ -125,7 +125,7 @@ class WaybillIssued(Event, kw_only=True):
     waybill_no: str
 
 
-class WaybillRefused(Event, kw_only=True):
+class WaybillRefused(Event, frozen=True, kw_only=True):
     """A carrier will not ship it, or too many tries ended in nothing: a person must decide."""
 
     to_state: str = "manual"
@@ -135,7 +135,7 @@ class WaybillRefused(Event, kw_only=True):
     reason: str
 
 
-class VoidRequested(Event, kw_only=True):
+class VoidRequested(Event, frozen=True, kw_only=True):
     """A waybill is to be voided."""
 
     to_state: str = "void_pending"
@@ -144,7 +144,7 @@ class VoidRequested(Event, kw_only=True):
     reason: str
 
 
-class FulfilmentCancelled(Event, kw_only=True):
+class FulfilmentCancelled(Event, frozen=True, kw_only=True):
     """A fulfilment order will not ship, for certain."""
 
     to_state: str = "cancelled"
@@ -153,14 +153,14 @@ class FulfilmentCancelled(Event, kw_only=True):
     reason: str
 
 
-class CancelRefused(Event, kw_only=True):
+class CancelRefused(Event, frozen=True, kw_only=True):
     """A fulfilment order could not be stopped any more."""
 
     fulfilment_id: str
     reason: str
 
 
-class AnswerIgnored(Event, kw_only=True):
+class AnswerIgnored(Event, frozen=True, kw_only=True):
     """A carrier's answer, or a request, changed nothing: it was known, or it is about a call that is settled."""
 
     fulfilment_id: str
@@ -170,7 +170,7 @@ class AnswerIgnored(Event, kw_only=True):
 # --- tracking ---
 
 
-class ShipmentTracked(Event, kw_only=True):
+class ShipmentTracked(Event, frozen=True, kw_only=True):
     """A parcel is being followed: the last stage knows the order."""
 
     from_state: str = "issued"
@@ -184,7 +184,7 @@ class ShipmentTracked(Event, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
-class ShipmentMoved(Event, kw_only=True):
+class ShipmentMoved(Event, frozen=True, kw_only=True):
     """A parcel moved; `from` and `to` are tracking states.
 
     `outbound`: this was the first sign that it left its warehouse.
@@ -200,7 +200,7 @@ class ShipmentMoved(Event, kw_only=True):
     outbound: bool
 
 
-class ReportParked(Event, kw_only=True):
+class ReportParked(Event, frozen=True, kw_only=True):
     """A report came before its shipment."""
 
     fulfilment_id: str
@@ -211,7 +211,7 @@ class ReportParked(Event, kw_only=True):
     place: str
 
 
-class ReportIgnored(Event, kw_only=True):
+class ReportIgnored(Event, frozen=True, kw_only=True):
     """A report was known, or is no legal move from where the parcel is; `to` is where it stays."""
 
     fulfilment_id: str
@@ -220,7 +220,7 @@ class ReportIgnored(Event, kw_only=True):
     reason: str
 
 
-class TrackingStopped(Event, kw_only=True):
+class TrackingStopped(Event, frozen=True, kw_only=True):
     """A parcel is not followed any more: its waybill was voided."""
 
     to_state: str = "cancelled"
