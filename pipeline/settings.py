@@ -44,7 +44,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     carrier_url: str = "http://127.0.0.1:9801/std/service"
     carrier_partner: str = "HOLDFAST"
     carrier_check_word: str = ""
+    carrier_monthly_card: str = ""
+    carrier_senders_file: str = ""
+    """A JSON object from warehouse to who sends from there: contact, mobile, province, city, county, address."""
     gateway_port: int = 9800
+    gateway_token: str = ""
+    """The secret that a carrier's push must carry. Empty: the gateway listens on loopback only."""
     metrics_port: int = 0
     """0: a free port, written to the run directory."""
     commit_interval_seconds: float = 0.1
@@ -69,7 +74,10 @@ VARIABLES = {
     "carrier_url": "HOLDFAST_CARRIER_URL",
     "carrier_partner": "HOLDFAST_CARRIER_PARTNER",
     "carrier_check_word": "HOLDFAST_CARRIER_CHECK_WORD",
+    "carrier_monthly_card": "HOLDFAST_CARRIER_MONTHLY_CARD",
+    "carrier_senders_file": "HOLDFAST_CARRIER_SENDERS_FILE",
     "gateway_port": "HOLDFAST_GATEWAY_PORT",
+    "gateway_token": "HOLDFAST_GATEWAY_TOKEN",
     "metrics_port": "HOLDFAST_METRICS_PORT",
     "commit_interval_seconds": "HOLDFAST_COMMIT_INTERVAL_SECONDS",
     "batch_records_max": "HOLDFAST_BATCH_RECORDS_MAX",
