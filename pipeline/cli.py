@@ -20,7 +20,7 @@ COMMANDS = {
     "demo": Command("loadtest.demo", "run the main job on real orders, kill a worker, check the outcome"),
     "test": Command("pipeline.testing", "run the tests"),
     "services": Command("pipeline.services.cli", "start, stop and show the embedded Kafka, Redis and ClickHouse"),
-    "topics": Command("pipeline.engine.provision", "create the topics and the group's first offsets"),
+    "topics": Command("agents.topics", "create the topics and the group's first offsets"),
     "worker": Command("agents.worker", "run one Faust worker with all stages, or some"),
     "up": Command("agents.supervisor", "run workers, sink, gateway and what else is needed; restart what exits"),
     "faust": Command("agents.faust_cli", "Faust's own commands on the app: agents, model, …"),

@@ -29,9 +29,9 @@ COMMIT_RECORDS = Histogram(
     "holdfast_commit_records", "Input records in one transaction.", buckets=(1, 10, 100, 1000, 10_000, 100_000)
 )
 RESTORE_SECONDS = Histogram(
-    "holdfast_restore_seconds", "Time that a stage's tables take to be restored.", ["stage"], buckets=LATENCY_SECONDS
+    "holdfast_restore_seconds", "Time that the tables of new partitions take to be restored.", buckets=LATENCY_SECONDS
 )
-RESTORED_RECORDS = Counter("holdfast_restored_records_total", "Changelog records read to restore tables.", ["stage"])
+RESTORED_RECORDS = Counter("holdfast_restored_records_total", "Changelog records read to restore tables.")
 TABLE_ENTRIES = Gauge("holdfast_table_entries", "Entries of a table, over the partitions of this worker.", ["table"])
 PARTITIONS = Gauge("holdfast_partitions", "Partitions that this worker owns.", ["stage"])
 REBALANCES = Counter("holdfast_rebalances_total", "Times that this worker got a new assignment.")

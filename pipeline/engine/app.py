@@ -1,0 +1,141 @@
+"""The Faust app: one agent a stage, on the transport and the engine of this package."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.types import TP
+
+from pipeline import metrics
+from pipeline.engine.batches import BatchSchema, Transport
+from pipeline.engine.engine import Engine
+from pipeline.engine.stage import CallingStage, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from faust.types import StreamT
+
+    from pipeline.settings import Settings
+
+LAG_SECONDS = 1.0
+"""How often the lag is measured."""
+STREAM_BATCHES_MAX = 16
+"""Batches that wait for one agent before its partitions are left alone."""
+HEARTBEATS_PER_SESSION = 5
+REBALANCE_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class App(faust.App):
+    """A Faust app whose engine commits, at the end too."""
+
+    engine: Engine
+
+    async def on_start(self) -> None:
+        """Open the first transaction before the group is joined."""
+        try:
+            await self.engine.start()
+        except Exception as error:  # noqa: BLE001  whatever it is, the worker cannot run
+            self.engine.crash(error)
+        await super().on_start()
+        self.add_future(self._commit())
+        self.add_future(self._measure_lag())
+
+    async def on_stop(self) -> None:
+        """Drain: finish and commit what is in hand, then leave the group."""
+        await self.engine.stop()
+        await super().on_stop()
+
+    async def take_partitions(self, *_: Any, **__: Any) -> None:  # noqa: ANN401  a Faust signal
+        """Restore tables; Faust waits for this before it lets records flow."""
+        partitions = {(tp.topic, tp.partition) for tp in self.consumer.assignment()}
+        try:
+            await self.engine.on_assigned(self.consumer._thread.membership(), partitions)  # type: ignore[attr-defined]  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001  tables that cannot be trusted end the worker
+            self.engine.crash(error)
+
+    async def _commit(self) -> None:
+        try:
+            await self.engine.commit_forever()
+        except Exception as error:  # noqa: BLE001  an unknown outcome ends the worker
+            self.engine.crash(error)
+
+    async def _measure_lag(self) -> None:
+        """Set the gauges of lag and table sizes, once a second."""
+        while not self.should_stop:
+            await self.sleep(LAG_SECONDS)
+            lags = dict.fromkeys(self.engine.stages, 0)
+            ages = dict.fromkeys(self.engine.stages, 0.0)
+            for (topic, number), held in list(self.engine.partitions.items()):
+                waiting = self._waiting(TP(topic, number), held.next_offset)
+                lags[topic] += waiting
+                if waiting and held.last_timestamp_ms:
+                    ages[topic] = max(ages[topic], time.time() - held.last_timestamp_ms / 1000)
+            for topic, stage in self.engine.stages.items():
+                metrics.LAG_RECORDS.labels(stage.name).set(lags[topic])
+                metrics.LAG_SECONDS.labels(stage.name).set(ages[topic])
+            for table, entries in self.engine.table_entries().items():
+                metrics.TABLE_ENTRIES.labels(table).set(entries)
+
+    def _waiting(self, tp: TP, next_offset: int) -> int:
+        """Count the offsets from the last processed record to the end of the log; markers of transactions are not records."""
+        thread = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        position, end = thread.position(tp), thread.highwater(tp)
+        if position is None or end is None or self.engine.membership is None:
+            return 0
+        if position >= end and not self.engine.is_waiting:
+            return 0
+        return max(0, int(end) - next_offset)
+
+
+def create_app(settings: Settings, stages: Sequence[Stage]) -> App:
+    """Build the app. Nothing is connected until it starts."""
+    app = App(
+        settings.deployment,
+        broker=f"kafka://{settings.kafka}",
+        datadir=str(settings.run_dir / "faust" / f"{settings.deployment}-{settings.slot}"),
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="none",
+        consumer_group_instance_id=f"{settings.deployment}-{settings.slot}",
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / HEARTBEATS_PER_SESSION,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+        stream_buffer_maxsize=STREAM_BATCHES_MAX,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+    )
+    app.engine = Engine(settings, stages)
+    app.transport = Transport(app.conf.broker_consumer, app, app.loop)
+    app.on_rebalance_complete.connect(app.take_partitions)
+    for stage in stages:
+        topic = app.topic(stage.reads.name, value_type=bytes, schema=BatchSchema(), partitions=settings.partitions)
+        app.agent(topic)(_agent(app.engine, stage))
+    return app
+
+
+def _agent(engine: Engine, stage: Stage) -> Callable[[StreamT[Any]], Any]:
+    """Make the agent function of a stage. No exception leaves it: Faust would go on with the next record."""
+    take = engine.take_calls if isinstance(stage, CallingStage) else engine.take
+
+    async def agent(stream: StreamT[Any]) -> None:
+        async for batch in stream:
+            try:
+                await take(batch)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001  a bug, or a world that cannot be trusted: the process ends here
+                engine.crash(error)
+
+    agent.__module__, agent.__name__, agent.__qualname__ = "agents", stage.name, stage.name
+    return agent

@@ -1,0 +1,235 @@
+"""The engine of one worker: agents hand it batches, it runs the stages and commits their effects in one transaction.
+
+Everything here runs on the worker's event loop. Whatever blocks runs on a thread, so that heartbeats are answered. Any
+failure whose outcome is not known ends the process: state in memory is never rolled back by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from pipeline import metrics, topics
+from pipeline.engine.calling import Calling
+from pipeline.engine.deciding import Deciding
+from pipeline.engine.restore import Partition, Restorer
+from pipeline.engine.stage import DecidingStage, Stage
+from pipeline.engine.tables import PartitionTables
+from pipeline.engine.transaction import Transaction
+from pipeline.errors import RefusedStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from pipeline.engine.batches import Batch
+    from pipeline.engine.membership import Membership
+    from pipeline.settings import Settings
+
+EXIT_FAILED = 70
+EXIT_REFUSED = 78
+"""The worker's exit status where starting again cannot help; a supervisor gives up on it."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """The stages of one worker, their tables, and the one open transaction."""
+
+    def __init__(self, settings: Settings, stages: Sequence[Stage]) -> None:
+        self.settings = settings
+        self.stages = {stage.reads.name: stage for stage in stages}
+        self.membership: Membership | None = None
+        """The membership that batches are read under; None while partitions are revoked."""
+        self.partitions: dict[Partition, PartitionTables] = {}
+        self._transaction = Transaction(settings)
+        self._restorer = Restorer(settings, [stage for stage in stages if isinstance(stage, DecidingStage)])
+        self._deciding: dict[str, Deciding] = {}
+        self._calling: dict[str, Calling] = {}
+        self._waiting = 0
+        self._written: dict[str, int] = {}
+        self._lock = asyncio.Lock()
+        self._dirty = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._blocking = ThreadPoolExecutor(1, "engine")
+
+    async def start(self) -> None:
+        """Fence the slot's former worker, and open the first transaction."""
+        await self._block(self._transaction.open)
+        limit = self.settings.dead_letters_in_a_row_max
+        for topic, stage in self.stages.items():
+            if isinstance(stage, DecidingStage):
+                self._deciding[topic] = Deciding(stage, self._transaction.produce, limit)
+            else:
+                self._calling[topic] = Calling(stage, self._transaction.produce, self)
+
+    # --- membership ---
+
+    async def on_assigned(self, membership: Membership, assigned: Collection[Partition]) -> None:
+        """Restore what is new to this worker, then take batches under the new membership."""
+        metrics.REBALANCES.inc()
+        offsets = await self._block(self._restorer.committed, assigned)
+        kept = {key: held for key, held in self.partitions.items() if offsets.get(key) == held.next_offset}
+        missing = {key: offset for key, offset in offsets.items() if key not in kept}
+        restored = await self._block(self._restorer.restore, missing)
+        for key, offset in missing.items():
+            kept[key] = restored.get(key) or self._tableless(key, offset)
+        self.partitions = kept
+        self._waiting = 0
+        self._idle.set()
+        self.membership = membership
+        for stage in self.stages.values():
+            owned = sum(topic == stage.reads.name for topic, _ in assigned)
+            metrics.PARTITIONS.labels(stage.name).set(owned)
+        log.info(
+            "took %d partitions in generation %d, restored %d", len(assigned), membership.generation, len(restored)
+        )
+
+    async def on_revoked(self) -> None:
+        """Finish the batch in hand and commit, before the group rejoins. Batches still queued are dropped."""
+        async with self._lock:
+            await self._commit()
+            self.membership = None
+
+    def resume_offsets(self) -> dict[Partition, int]:
+        """Give the offsets of the next input records."""
+        return {key: held.next_offset for key, held in self.partitions.items()}
+
+    def _tableless(self, key: Partition, offset: int) -> PartitionTables:
+        """Make the place of a stage without tables."""
+        stage = self.stages[key[0]]
+        held = PartitionTables(stage)
+        held.next_offset = offset
+        return held
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether batches wait for an agent."""
+        return self._waiting > 0
+
+    def table_entries(self) -> dict[str, int]:
+        """Count the entries of each table, over the partitions of this worker."""
+        entries: Counter[str] = Counter()
+        for held in self.partitions.values():
+            for table in held.tables:
+                entries[table.name] += len(table)
+        return entries
+
+    # --- batches ---
+
+    def expect_batch(self) -> None:
+        """Count a batch that is on its way to an agent."""
+        self._waiting += 1
+        self._idle.clear()
+
+    async def take(self, batch: Batch) -> None:
+        """Process a batch of a deciding stage, unless it was read under a membership that is over."""
+        async with self._lock:
+            if batch.membership == self.membership:
+                held = self.partitions[batch.topic, batch.partition]
+                self._deciding[batch.topic].run(held, batch.records)
+                self._advance(batch)
+        self._done(batch)
+
+    async def take_calls(self, batch: Batch) -> None:
+        """Start the calls of a batch; their answers are settled later, in the partition's order."""
+        await self._calling[batch.topic].start(batch)
+        self._done(batch)
+
+    async def settle(self, batch: Batch, emit: Callable[[], None]) -> None:
+        """Emit the answers to a batch of calls, unless its membership is over: then its successor calls again."""
+        async with self._lock:
+            if batch.membership == self.membership:
+                emit()
+                self._advance(batch)
+
+    def _advance(self, batch: Batch) -> None:
+        held = self.partitions[batch.topic, batch.partition]
+        held.next_offset = batch.next_offset
+        held.last_timestamp_ms = batch.records[-1].timestamp_ms
+        records = len(batch.records)
+        self._transaction.advance((batch.topic, batch.partition), batch.next_offset, records)
+        self._written[batch.topic] = self._written.get(batch.topic, 0) + records
+        stage = self.stages[batch.topic].name
+        metrics.LATENCY.labels(stage).observe(max(0.0, time.time() - batch.records[0].timestamp_ms / 1000))
+        self._dirty.set()
+
+    def _done(self, batch: Batch) -> None:
+        if batch.membership != self.membership:
+            return
+        self._waiting -= 1
+        if self._waiting <= 0:
+            self._idle.set()
+
+    # --- commits ---
+
+    async def commit_forever(self) -> None:
+        """Commit when no input waits, and at the latest after the commit interval."""
+        while True:
+            await self._dirty.wait()
+            try:
+                async with asyncio.timeout(self.settings.commit_interval_seconds):
+                    await self._idle.wait()
+            except TimeoutError:
+                pass
+            async with self._lock:
+                await self._commit()
+
+    async def _commit(self) -> None:
+        """Close the open transaction, if anything is in it. The caller holds the lock."""
+        self._dirty.clear()
+        if self.membership is None or not self._transaction.offsets:
+            return
+        started = time.perf_counter()
+        records = self._transaction.records
+        self._write_changes(self._transaction.offsets)
+        await self._block(self._transaction.commit, self.membership)
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
+        metrics.COMMIT_RECORDS.observe(records)
+        self._count()
+
+    def _write_changes(self, touched: Iterable[Partition]) -> None:
+        """Write what changed in the tables of each touched partition, and its checkpoint, into the transaction."""
+        produce = self._transaction.produce
+        for topic, number in touched:
+            stage = self.stages[topic]
+            if isinstance(stage, DecidingStage) and stage.tables:
+                changelog = topics.changelog(stage.name).name
+                for key, value in self.partitions[topic, number].changes():
+                    produce(changelog, value, key, number)
+
+    def _count(self) -> None:
+        """Count what the transaction made visible."""
+        for topic, records in self._written.items():
+            metrics.RECORDS.labels(self.stages[topic].name).inc(records)
+        self._written.clear()
+        for deciding in self._deciding.values():
+            deciding.count()
+
+    # --- the end ---
+
+    async def stop(self) -> None:
+        """Finish what is in hand, commit it, and take no more."""
+        await self.on_revoked()
+        for calling in self._calling.values():
+            await calling.stop()
+
+    def crash(self, error: BaseException) -> NoReturn:
+        """End the process at once: what is not known is settled by starting again."""
+        refused = isinstance(error, RefusedStartError)
+        metrics.ERRORS.labels(type(error).__name__).inc()
+        log.critical("the worker stops: %s", error, exc_info=None if refused else error)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_REFUSED if refused else EXIT_FAILED)
+
+    async def _block(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._blocking, function, *arguments)

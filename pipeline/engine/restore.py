@@ -1,0 +1,134 @@
+"""Restore: read the changelogs of assigned partitions to their ends, and check them against the group's offsets."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import confluent_kafka
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+
+from pipeline import metrics, topics
+from pipeline.engine import clients
+from pipeline.engine.stage import DecidingStage
+from pipeline.engine.tables import PartitionTables
+from pipeline.errors import EngineError, RefusedStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from confluent_kafka.admin import AdminClient
+
+    from pipeline.settings import Settings
+
+CHECKPOINT_WAIT_SECONDS = 30.0
+"""How long a restore waits for the last transaction's markers to arrive everywhere."""
+OFFSETS_WAIT_SECONDS = 60.0
+OFFSETS_REQUEST_SECONDS = 20.0
+OFFSETS_PAUSE_SECONDS = 0.2
+READ_RECORDS_MAX = 10_000
+READ_SECONDS = 0.02
+
+Partition = tuple[str, int]
+"""A stage's input: topic and partition."""
+
+
+def committed_offsets(admin: AdminClient, group: str, partitions: Collection[Partition]) -> dict[Partition, int]:
+    """Read a group's committed offsets, waiting out transactions that could still change them; -1001 where there is none."""
+    asked = [TopicPartition(topic, number) for topic, number in sorted(partitions)]
+    if not asked:
+        return {}
+    request = ConsumerGroupTopicPartitions(group, asked)
+    deadline = time.monotonic() + OFFSETS_WAIT_SECONDS
+    while True:
+        try:
+            answers = admin.list_consumer_group_offsets(
+                [request], require_stable=True, request_timeout=OFFSETS_REQUEST_SECONDS
+            )
+            answer = answers[group].result()
+            return {(p.topic, p.partition): p.offset for p in answer.topic_partitions}
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                message = f"the committed offsets of group {group} cannot be read: {error}"
+                raise EngineError(message) from error
+            time.sleep(OFFSETS_PAUSE_SECONDS)
+
+
+class Restorer:
+    """Restores the tables of stages, on a thread that may block."""
+
+    def __init__(self, settings: Settings, stages: Collection[DecidingStage]) -> None:
+        self._settings = settings
+        self._admin = clients.admin(settings)
+        self._stages = {stage.reads.name: stage for stage in stages if stage.tables}
+
+    def committed(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Read the offsets to resume from. Raises RefusedStartError where a partition has none."""
+        offsets = committed_offsets(self._admin, self._settings.deployment, partitions)
+        for (topic, number), offset in sorted(offsets.items()):
+            if offset < 0:
+                message = (
+                    f"group {self._settings.deployment} has no committed offset for {topic}-{number}: run "
+                    "`python -m pipeline topics` once for a new deployment; in an old one the offsets were lost"
+                )
+                raise RefusedStartError(message)
+        return offsets
+
+    def restore(self, offsets: Mapping[Partition, int]) -> dict[Partition, PartitionTables]:
+        """Restore the tables of the given inputs, up to exactly these offsets.
+
+        Raises RefusedStartError, naming checkpoint and offset, where they do not meet in time.
+        """
+        found = {key: PartitionTables(self._stages[key[0]]) for key in offsets if key[0] in self._stages}
+        if found:
+            started = time.monotonic()
+            records = self._read(found, offsets)
+            metrics.RESTORE_SECONDS.observe(time.monotonic() - started)
+            metrics.RESTORED_RECORDS.inc(records)
+        return found
+
+    def _read(self, found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> int:
+        """Read the changelogs to their ends, and on until every checkpoint meets its offset. Gives the records read."""
+        by_log = {(self._changelog(topic), number): tables for (topic, number), tables in found.items()}
+        consumer = clients.committed_reader(self._settings)
+        consumer.assign([TopicPartition(log, number, confluent_kafka.OFFSET_BEGINNING) for log, number in by_log])
+        reading, records, deadline = set(by_log), 0, 0.0
+        try:
+            while reading or not self._met(found, offsets):
+                for message in consumer.consume(READ_RECORDS_MAX, READ_SECONDS):
+                    log = message.topic(), message.partition()
+                    error = message.error()
+                    if error is None:
+                        by_log[log].restore(message.key(), message.value())
+                        records += 1
+                    elif error.code() == confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
+                        reading.discard(log)
+                    elif not error.retriable():
+                        text = f"the changelog {log[0]}-{log[1]} cannot be read: {error}"
+                        raise EngineError(text)
+                if not reading:
+                    deadline = deadline or time.monotonic() + CHECKPOINT_WAIT_SECONDS
+                    if time.monotonic() > deadline:
+                        self._refuse(found, offsets)
+        finally:
+            consumer.close()
+        return records
+
+    def _changelog(self, topic: str) -> str:
+        return topics.changelog(self._stages[topic].name).name
+
+    @staticmethod
+    def _met(found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> bool:
+        return all(tables.next_offset == offsets[key] for key, tables in found.items())
+
+    def _refuse(self, found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> None:
+        (topic, number), tables = next(
+            item for item in sorted(found.items()) if item[1].next_offset != offsets[item[0]]
+        )
+        message = (
+            f"the tables in {self._changelog(topic)}-{number} stand at offset {tables.next_offset} of {topic}-{number}, but "
+            f"group {self._settings.deployment} has committed {offsets[topic, number]}: the changelog or the offsets were "
+            "cut, or a second deployment uses the same name. Nothing was processed. Restore the changelog from a copy, or "
+            "give this deployment a name of its own (HOLDFAST_DEPLOYMENT)"
+        )
+        raise RefusedStartError(message)
