@@ -1,0 +1,47 @@
+"""The connectors: what a platform pushes becomes a command in our words. One module a platform.
+
+The record header `platform` names the format: `generic-json` (also where there is no such header), `generic-csv`,
+`shopify`. Whatever cannot be understood raises PoisonError, and nothing else does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.connectors import csv_invoice, generic, shopify
+from pipeline.connectors.payload import Payload
+from pipeline.domain import reasons
+from pipeline.errors import PoisonError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pipeline.connectors.payload import RawRecord, Reference
+    from pipeline.domain.ingest import Arrival
+
+ORDER_PAYLOAD_BYTES_MAX = 1024 * 1024
+"""A larger payload is a dead letter. An order of ORDER_LINES_MAX lines takes about a tenth of it."""
+DEFAULT_PLATFORM = b"generic-json"
+PLATFORMS: Mapping[bytes, Callable[[Payload, Reference], Arrival]] = {
+    b"generic-json": generic.translate,
+    b"generic-csv": csv_invoice.translate,
+    b"shopify": shopify.translate,
+}
+
+
+def translate(record: RawRecord, reference: Reference) -> Sequence[Arrival]:
+    """Translate a raw record. Raises PoisonError, which says what is wrong and in which field."""
+    value = record.value
+    if not value:
+        raise PoisonError(reasons.EMPTY, "the record has no value")
+    if len(value) > ORDER_PAYLOAD_BYTES_MAX:
+        message = f"the payload has {len(value):,} bytes, {ORDER_PAYLOAD_BYTES_MAX:,} are the most"
+        raise PoisonError(reasons.OVERSIZED, message)
+    headers = record.headers or ()
+    platform = next((text for name, text in headers if name == "platform"), None) or DEFAULT_PLATFORM
+    connector = PLATFORMS.get(platform)
+    if connector is None:
+        known = ", ".join(name.decode() for name in PLATFORMS)
+        message = f"no connector for {platform[:100].decode(errors='replace')!r}; there are {known}"
+        raise PoisonError(reasons.UNKNOWN_PLATFORM, message, "headers.platform")
+    return (connector(Payload(value, headers, record.source), reference),)

@@ -1,0 +1,54 @@
+"""Ingest: what a platform said becomes a command to dedup. There is nothing to remember and nothing to refuse here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
+from pipeline.domain.events import OrderReceived
+
+if TYPE_CHECKING:
+    from pipeline.domain.commands import OrderCommand
+
+
+class Arrival(NamedTuple):
+    """A payload that was understood: the command that it means, and whose order it is about in the platform's words."""
+
+    command: OrderCommand
+    channel: str
+    shop_id: str
+    platform_order_id: str
+
+
+class State:
+    """Ingest has no tables."""
+
+    __slots__ = ()
+
+
+def decide(_state: State, arrival: Arrival) -> tuple[OrderReceived, OrderCommand]:
+    """Say that a payload was understood, and hand its command on."""
+    command = arrival.command
+    match command:
+        case SubmitOrder():
+            kind, order_id = "submit", command.order.internal_order_id
+        case PayOrder():
+            kind, order_id = "pay", command.order_id
+        case CancelOrder():
+            kind, order_id = "cancel", command.order_id
+        case _:
+            assert_never(command)
+    received = OrderReceived(
+        order_id=order_id,
+        at=command.at,
+        channel=arrival.channel,
+        shop_id=arrival.shop_id,
+        platform_order_id=arrival.platform_order_id,
+        pool=command.pool,
+        kind=kind,
+    )
+    return received, command
+
+
+def evolve(_state: State, _event: OrderReceived) -> None:
+    """Change nothing."""
