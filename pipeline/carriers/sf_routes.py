@@ -43,6 +43,7 @@ REPORTS = {
 """From `opCode`. Any other is stored as OTHER."""
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -55,7 +56,7 @@ class Route(
     orderid: Word
     accept_time: Word
     op_code: Word
-    id: Word | int
+    id: Word | Number
     accept_address: Text | None = None
 
 
