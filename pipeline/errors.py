@@ -28,8 +28,8 @@ class SetupError(HoldfastError):
 class PoisonError(HoldfastError):
     """One record cannot be processed, now or ever: its own fault.
 
-    `reason` is a word of `pipeline.domain.reasons`, `field` the path of what is wrong in the record (`lines[2].quantity`),
-    or an empty string where the record as a whole is wrong.
+    `reason` is a word of `pipeline.domain.reasons`, `field` the path of what is wrong in the record
+    (`lines[2].quantity`), or an empty string where the record as a whole is wrong.
     """
 
     def __init__(self, reason: str, message: str, field: str = "") -> None:

@@ -15,16 +15,16 @@ DEAD_LETTERS = Counter("holdfast_dead_letters_total", "Records that became dead 
 HOLDS = Counter("holdfast_holds_total", "Answers to holds: placed, refused, repeated, consumed, released.", ["outcome"])
 LATENCY = Histogram(
     "holdfast_record_latency_seconds",
-    "From the broker's append of a record to the end of the batch that processed it; one observation a batch, its oldest record.",
+    "From the broker's append of a batch's oldest record to the end of the batch.",
     ["stage"],
     buckets=LATENCY_SECONDS,
 )
 BATCH_SECONDS = Histogram(
     "holdfast_batch_seconds", "Time that a stage takes to decide one batch.", ["stage"], buckets=LATENCY_SECONDS
 )
-LAG_RECORDS = Gauge("holdfast_lag_records", "Records that wait for a stage, over the partitions of this worker.", ["stage"])
-LAG_SECONDS = Gauge("holdfast_lag_seconds", "Age of the oldest record that waits for a stage; 0 if none waits.", ["stage"])
-COMMIT_SECONDS = Histogram("holdfast_commit_seconds", "Time that a transaction takes to commit.", buckets=LATENCY_SECONDS)
+LAG_RECORDS = Gauge("holdfast_lag_records", "Records that wait for a stage, in this worker's partitions.", ["stage"])
+LAG_SECONDS = Gauge("holdfast_lag_seconds", "Age of the oldest record that waits for a stage, or 0.", ["stage"])
+COMMIT_SECONDS = Histogram("holdfast_commit_seconds", "Time that a commit takes.", buckets=LATENCY_SECONDS)
 COMMIT_RECORDS = Histogram(
     "holdfast_commit_records", "Input records in one transaction.", buckets=(1, 10, 100, 1000, 10_000, 100_000)
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,8 +21,8 @@ ENDPOINTS_FILE = "services.json"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a process of this project is told from outside. Units are in the names.
 
-    Each field is read from the environment variable in `VARIABLES`; a service that is not named there is looked up among
-    the embedded services that are up.
+    Each field is read from the environment variable in `VARIABLES`; a service that is not named there is looked up
+    among the embedded services that are up.
     """
 
     run_dir: Path = ROOT / ".run"
@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     carrier_monthly_card: str = ""
     carrier_senders_file: str = ""
     """A JSON object from warehouse to who sends from there: contact, mobile, province, city, county, address."""
+    sandbox_options: str = ""
+    """Further options for the carrier sandbox that `up` starts: `--lost-share 0.01 …`."""
     gateway_port: int = 9800
     gateway_token: str = ""
     """The secret that a carrier's push must carry. Empty: the gateway listens on loopback only."""
@@ -76,6 +78,7 @@ VARIABLES = {
     "carrier_check_word": "HOLDFAST_CARRIER_CHECK_WORD",
     "carrier_monthly_card": "HOLDFAST_CARRIER_MONTHLY_CARD",
     "carrier_senders_file": "HOLDFAST_CARRIER_SENDERS_FILE",
+    "sandbox_options": "HOLDFAST_SANDBOX_OPTIONS",
     "gateway_port": "HOLDFAST_GATEWAY_PORT",
     "gateway_token": "HOLDFAST_GATEWAY_TOKEN",
     "metrics_port": "HOLDFAST_METRICS_PORT",
@@ -85,6 +88,14 @@ VARIABLES = {
     "session_timeout_seconds": "HOLDFAST_SESSION_TIMEOUT_SECONDS",
     "log_level": "HOLDFAST_LOG_LEVEL",
 }
+ABOVE_ZERO = (
+    "partitions",
+    "replication",
+    "commit_interval_seconds",
+    "batch_records_max",
+    "dead_letters_in_a_row_max",
+    "session_timeout_seconds",
+)
 SERVICES = ("kafka", "redis", "clickhouse")
 
 
@@ -102,7 +113,10 @@ def read_settings(environ: Mapping[str, str], *, needs: tuple[str, ...] = ()) ->
     given = {**_embedded(run_dir), **given}
     for service in needs:
         if not given.get(service):
-            message = f"{VARIABLES[service]} is not set and no embedded {service} is up: set it, or run `python -m pipeline services up`"
+            message = (
+                f"{VARIABLES[service]} is not set and no embedded {service} is up: set it, or run "
+                "`python -m pipeline services up`"
+            )
             raise SettingsError(message)
     return _checked(given)
 
@@ -110,15 +124,16 @@ def read_settings(environ: Mapping[str, str], *, needs: tuple[str, ...] = ()) ->
 def _checked(given: Mapping[str, object]) -> Settings:
     """Convert one field at a time, so that the error names the variable."""
     hints = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-    values = {}
+    values: dict[str, Any] = {}
     for field, value in given.items():
         try:
-            values[field] = Path(str(value)) if field == "run_dir" else msgspec.convert(value, hints[field], strict=False)
+            kind = hints[field]
+            values[field] = Path(str(value)) if kind is Path else msgspec.convert(value, kind, strict=False)
         except msgspec.ValidationError as error:
             message = f"{VARIABLES[field]}: {error} (it is {value!r})"
             raise SettingsError(message) from error
     settings = Settings(**values)
-    for field in ("partitions", "replication", "batch_records_max", "dead_letters_in_a_row_max", "session_timeout_seconds"):
+    for field in ABOVE_ZERO:
         if getattr(settings, field) <= 0:
             message = f"{VARIABLES[field]}: must be above 0 (it is {getattr(settings, field)})"
             raise SettingsError(message)

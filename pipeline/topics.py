@@ -1,4 +1,4 @@
-"""The topics: names, what keys them, how they are kept. The log is the truth, so this page is the schema of the system."""
+"""The topics: names, what keys them, how they are kept. The log is the truth: this page is the schema of the system."""
 
 from __future__ import annotations
 

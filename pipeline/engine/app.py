@@ -84,7 +84,7 @@ class App(faust.App):
                 metrics.TABLE_ENTRIES.labels(table).set(entries)
 
     def _waiting(self, tp: TP, next_offset: int) -> int:
-        """Count the offsets from the last processed record to the end of the log; markers of transactions are not records."""
+        """Count the offsets from the last processed record to the end of the log, if any record is among them."""
         thread = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
         position, end = thread.position(tp), thread.highwater(tp)
         if position is None or end is None or self.engine.membership is None:

@@ -45,21 +45,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401  Faust's
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MAX_MS
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  aiokafka's, before its start
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MAX_MS  # noqa: SLF001
         return consumer
 
     def membership(self) -> Membership:
         """Give the group membership of this moment."""
-        coordinator = self._ensure_consumer()._coordinator
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  no public name
         conf = self.app.conf
         return Membership(conf.id, coordinator.generation, coordinator.member_id, conf.consumer_group_instance_id or "")
 
     def position(self, tp: TP) -> int | None:  # type: ignore[override]  # asked from the main loop, without a round trip
         """Give the next offset that will be fetched, if it is known."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001  no public name
         state = assignment.state_value(tp) if assignment else None
-        return state._position if state else None
+        return state._position if state else None  # noqa: SLF001  its property asserts that it is known
 
 
 class Consumer(driver.Consumer):
@@ -75,7 +75,7 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # type: ignore[override]  # noqa: ASYNC109
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  Faust's
         """Yield batches of what was fetched. What a stopped flow drops is read again: resuming always seeks first."""
         records, active = await self._wait_next_records(timeout)
         membership = self.engine.membership
@@ -125,16 +125,8 @@ class Consumer(driver.Consumer):
 class BatchSchema(Schema):  # type: ignore[type-arg]
     """Hands a batch to the agent as it is: decoding is the stage's."""
 
-    def compile(
-        self,
-        app: Any,  # noqa: ANN401  Faust's
-        *,
-        on_key_decode_error: Callable[..., Awaitable[None]],
-        on_value_decode_error: Callable[..., Awaitable[None]],
-        default_params: bool = False,
-    ) -> Callable[..., Awaitable[FaustEvent]]:
+    def compile(self, app: Any, **_: Any) -> Callable[..., Awaitable[FaustEvent]]:  # noqa: ANN401  Faust's
         """Give the function that Faust calls for each message."""
-        del on_key_decode_error, on_value_decode_error, default_params
 
         async def decode(message: Any, *, propagate: bool = False) -> FaustEvent:  # noqa: ANN401, ARG001  Faust's
             return FaustEvent(app, None, message.value, [], message)
@@ -153,15 +145,17 @@ def _message(tp: TP, chunk: Iterable[Any], membership: Membership) -> ConsumerMe
     records = [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in chunk]
     batch = Batch(membership, tp.topic, tp.partition, records)
     last = records[-1]
+    seconds = last.timestamp_ms / 1000
+    value: Any = batch  # Faust expects bytes and hands them on as they are
     return ConsumerMessage(
         tp.topic,
         tp.partition,
         last.offset,
-        last.timestamp_ms / 1000,
+        seconds,
         0,
         [],
         None,
-        batch,
+        value,
         None,
         0,
         0,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.engine.stage import CallingStage, Record
 
 PIECE_RECORDS_MAX = 16
-"""Records whose answers wait for each other: a slow call delays the offset of its piece, and of the pieces behind it."""
+"""Records whose answers wait for each other: a slow call delays its piece, and the pieces behind it."""
 
 
 class Calling:

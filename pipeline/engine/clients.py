@@ -24,6 +24,11 @@ def admin(settings: Settings) -> AdminClient:
     return AdminClient(_shared(settings))
 
 
+def producer(settings: Settings) -> confluent_kafka.Producer:
+    """Make a producer without transactions: every record once, in order, acknowledged by all replicas."""
+    return confluent_kafka.Producer(_shared(settings) | {"enable.idempotence": True, "partitioner": "murmur2_random"})
+
+
 def transactional_producer(settings: Settings) -> confluent_kafka.Producer:
     """Make the worker's producer: one transactional id a slot, so that a successor fences whoever had the slot before.
 

@@ -99,8 +99,8 @@ class Deciding:
         tables.dead_letters_in_a_row += 1
         if tables.dead_letters_in_a_row > self._dead_letters_in_a_row_max:
             message = (
-                f"{self.stage.name}: {tables.dead_letters_in_a_row} dead letters in a row on {record.topic}-{record.partition} "
-                f"(HOLDFAST_DEAD_LETTERS_IN_A_ROW_MAX), the last one at offset {record.offset}: {error}"
+                f"{self.stage.name}: {tables.dead_letters_in_a_row} dead letters in a row "
+                f"(HOLDFAST_DEAD_LETTERS_IN_A_ROW_MAX), the last one {record.source}: {error}"
             )
             raise EngineError(message)
 

@@ -1,8 +1,9 @@
 """A worker's place in its consumer group, and how a librdkafka transaction is told of it (KIP-447).
 
-librdkafka takes the group's metadata as bytes that its own consumer writes. The group here is joined by Faust's consumer,
-so the bytes are built: `CGMDv2:`, the generation (int32, little endian), group id, member id, and the static instance id
-or a mark that there is none. `check_layout` compares that with what this librdkafka writes, before the first record.
+librdkafka takes the group's metadata as bytes that its own consumer writes. The group here is joined by Faust's
+consumer, so the bytes are built: `CGMDv2:`, the generation (int32, little endian), group id, member id, and the static
+instance id or a mark that there is none. `check_layout` compares that with what this librdkafka writes, before the
+first record.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import confluent_kafka
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec
+from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline import topics
 from pipeline.engine import clients
@@ -58,8 +58,8 @@ def check(settings: Settings, stages: Sequence[Stage], admin: AdminClient | None
         partitions = len(known[topic.name].partitions)
         if partitions != settings.partitions:
             message = (
-                f"topic {topic.name} has {partitions} partitions, but HOLDFAST_PARTITIONS is {settings.partitions}: keys "
-                "would move between partitions and leave their state behind. Set it to what the topics have"
+                f"topic {topic.name} has {partitions} partitions, but HOLDFAST_PARTITIONS is {settings.partitions}: "
+                "keys would move between partitions and leave their state behind. Set it to what the topics have"
             )
             raise RefusedStartError(message)
     _check_config(admin, wanted)
@@ -106,9 +106,7 @@ def _begin(admin: AdminClient, settings: Settings, stages: Sequence[Stage]) -> l
     starts = _log_starts(admin, fresh)
     with_tables = {stage.reads.name: topics.changelog(stage.name).name for stage in _with_tables(stages)}
     _refuse_used_changelogs(admin, [(with_tables[topic], number) for topic, number in fresh if topic in with_tables])
-    producer = confluent_kafka.Producer(
-        {"bootstrap.servers": settings.kafka, "log_level": 3, "enable.idempotence": True}
-    )
+    producer = clients.producer(settings)
     for topic, number in fresh:
         if topic in with_tables:
             producer.produce(with_tables[topic], checkpoint(starts[topic, number]), CHECKPOINT_KEY, number)
@@ -120,18 +118,20 @@ def _begin(admin: AdminClient, settings: Settings, stages: Sequence[Stage]) -> l
 
 
 def _log_starts(admin: AdminClient, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    futures = admin.list_offsets({TopicPartition(topic, number): OffsetSpec.earliest() for topic, number in partitions})
+    earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+    futures = admin.list_offsets({TopicPartition(topic, number): earliest for topic, number in partitions})
     return {(p.topic, p.partition): future.result(REQUEST_SECONDS).offset for p, future in futures.items()}
 
 
 def _refuse_used_changelogs(admin: AdminClient, changelogs: Sequence[Partition]) -> None:
-    """A changelog with more than a first checkpoint belongs to offsets that were lost: beginning again would double all."""
-    futures = admin.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for topic, number in changelogs})
+    """Refuse changelogs that hold more than a first checkpoint: beginning again would process everything twice."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    futures = admin.list_offsets({TopicPartition(topic, number): latest for topic, number in changelogs})
     for partition, future in futures.items():
         if future.result(REQUEST_SECONDS).offset > 1:
             message = (
-                f"{partition.topic}-{partition.partition} holds the tables of a deployment whose committed offsets are gone: "
-                "beginning again would process everything twice. Restore the offsets from the changelog's checkpoints"
+                f"{partition.topic}-{partition.partition} holds the tables of a deployment whose committed offsets are "
+                "gone: beginning again would process everything twice. Restore the offsets from its checkpoints"
             )
             raise RefusedStartError(message)
 

@@ -10,7 +10,6 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 
 from pipeline import metrics, topics
 from pipeline.engine import clients
-from pipeline.engine.stage import DecidingStage
 from pipeline.engine.tables import PartitionTables
 from pipeline.errors import EngineError, RefusedStartError
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AdminClient
 
+    from pipeline.engine.stage import DecidingStage
     from pipeline.settings import Settings
 
 CHECKPOINT_WAIT_SECONDS = 30.0
@@ -34,7 +34,7 @@ Partition = tuple[str, int]
 
 
 def committed_offsets(admin: AdminClient, group: str, partitions: Collection[Partition]) -> dict[Partition, int]:
-    """Read a group's committed offsets, waiting out transactions that could still change them; -1001 where there is none."""
+    """Read a group's committed offsets (-1001: none), waiting out transactions that could still change them."""
     asked = [TopicPartition(topic, number) for topic, number in sorted(partitions)]
     if not asked:
         return {}
@@ -96,10 +96,10 @@ class Restorer:
         try:
             while reading or not self._met(found, offsets):
                 for message in consumer.consume(READ_RECORDS_MAX, READ_SECONDS):
-                    log = message.topic(), message.partition()
+                    log = str(message.topic()), message.partition() or 0
                     error = message.error()
                     if error is None:
-                        by_log[log].restore(message.key(), message.value())
+                        by_log[log].restore(message.key() or b"", message.value())
                         records += 1
                     elif error.code() == confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
                         reading.discard(log)
@@ -126,9 +126,9 @@ class Restorer:
             item for item in sorted(found.items()) if item[1].next_offset != offsets[item[0]]
         )
         message = (
-            f"the tables in {self._changelog(topic)}-{number} stand at offset {tables.next_offset} of {topic}-{number}, but "
-            f"group {self._settings.deployment} has committed {offsets[topic, number]}: the changelog or the offsets were "
-            "cut, or a second deployment uses the same name. Nothing was processed. Restore the changelog from a copy, or "
-            "give this deployment a name of its own (HOLDFAST_DEPLOYMENT)"
+            f"the tables of {self._changelog(topic)}-{number} are at offset {tables.next_offset} of {topic}-{number}, "
+            f"but group {self._settings.deployment} has committed {offsets[topic, number]}: the changelog or the "
+            "offsets were cut, or a second deployment uses the same name. Nothing was processed. Restore the changelog "
+            "from a copy, or give this deployment a name of its own (HOLDFAST_DEPLOYMENT)"
         )
         raise RefusedStartError(message)

@@ -63,8 +63,8 @@ class DecidingStage:
 class CallingStage:
     """A stage that calls the world: outside the transaction, under keys that make a repeat harmless.
 
-    `connect(settings)` opens what the calls need and gives `call(command)`, which answers with commands and does not raise
-    for what the world does; up to `calls_max` run at once. A call may be repeated after a crash, never skipped.
+    `connect(settings)` opens what the calls need and gives `call(command)`, which answers with commands and does not
+    raise for what the world does; up to `calls_max` run at once. A call may be repeated after a crash, never skipped.
     """
 
     name: str

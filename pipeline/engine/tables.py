@@ -1,4 +1,4 @@
-"""Tables: a mapping per partition, held in memory, written to the stage's changelog within the transaction that changed it.
+"""Tables: a mapping per partition, held in memory, written to the stage's changelog in the transaction that changed it.
 
 A changelog record's key is `table:key`, its value the entry as MessagePack, or nothing where the entry is gone. Every
 transaction that touches a partition also writes the partition's checkpoint, the next input offset, under a key of its
@@ -15,7 +15,7 @@ from pipeline.engine.stage import DecidingStage
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipeline.engine.stage import Stage
     from pipeline.topics import Table
@@ -43,7 +43,7 @@ class LiveTable(dict[str, Any]):
         self.changed: dict[str, None] = {}
         self.name = table.name
         self.prefix = f"{table.name}:"
-        self._decode = msgspec.msgpack.Decoder(table.value).decode
+        self._decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(table.value).decode
 
     def __setitem__(self, key: str, value: object) -> None:
         """Put a whole new value."""

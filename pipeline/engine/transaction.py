@@ -1,4 +1,4 @@
-"""The transaction: one a worker, open all the time, holding outputs, changelog records and input offsets until it commits."""
+"""The transaction: one a worker, open all the time; it holds outputs, changes and offsets until it commits."""
 
 from __future__ import annotations
 
