@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from pipeline.errors import SetupError
 from pipeline.services.jars import cache_directory, ensure_jars
 from pipeline.services.java import find_java
-from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch
+from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch, stop, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,9 @@ FORMAT_SECONDS_MAX = 60.0
 PROBE_SECONDS = 2.0
 RECORD_BYTES_MAX = 6 * 1024 * 1024
 """Above the largest record of any topic (5 MiB), with room for its batch's header."""
+OLD_SESSION_SECONDS_MAX = 3.0
+CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
+"""What a broker leaves in its data when it was stopped and not killed."""
 YEAR_MINUTES = 365 * 24 * 60
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -59,9 +62,6 @@ CONFIG = {
     "auto.create.topics.enable": "false",
     # Tests and the demo wait for these.
     "group.initial.rebalance.delay.ms": "0",
-    # A killed broker is let in again when its old session has ended: 9 s by default.
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
     "group.min.session.timeout.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # Replayed records carry old event times, and a demo's offsets are looked at again weeks later.
@@ -89,14 +89,15 @@ def start(directory: Path) -> Running:
     old = _read_properties(config)
     ports = [free_port(_port(old.get(f"holdfast.{role}.port", ""))) for role in ("broker", "controller")]
     directory.mkdir(parents=True, exist_ok=True)
-    config.write_text("".join(f"{key}={value}\n" for key, value in _config(directory, *ports).items()))
+    config.write_text(_properties(_config(directory, *ports)))
     if not (directory / "data" / "meta.properties").exists():
         _format(directory, config, command)
+    elif not (directory / "data" / CLEAN_SHUTDOWN).exists():
+        _end_old_session(directory, command)
     address = f"{LOOPBACK}:{ports[0]}"
-    logging = (f"-Dlog4j2.configurationFile={LOG4J}", f"-Dholdfast.log={directory}/server.log")
     server = Server(
         name=NAME,
-        command=(*command, *logging, "kafka.Kafka", str(config)),
+        command=(*command, *_logging(directory / "server.log"), "kafka.Kafka", str(config)),
         address=address,
         directory=directory,
         ready_within_seconds=READY_WITHIN_SECONDS,
@@ -151,6 +152,10 @@ def _read_properties(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
 
+def _properties(properties: Mapping[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in properties.items())
+
+
 def _port(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
@@ -161,6 +166,49 @@ def _heap_mb() -> int:
         message = f"HOLDFAST_KAFKA_HEAP_MB: must be a whole number above 0 (it is {text!r})"
         raise SetupError(message)
     return int(text)
+
+
+def _logging(log: Path) -> tuple[str, str]:
+    return (f"-Dlog4j2.configurationFile={LOG4J}", f"-Dholdfast.log={log}")
+
+
+def _end_old_session(directory: Path, command: tuple[str, ...]) -> None:
+    """Have a killed broker's session end before it starts again, by running the node's controller alone for a moment.
+
+    Seen with Kafka 4.3.1: a node that is killed and started again takes itself for the leader of its partitions until
+    the session of its former life ends. When that happens, it takes the partitions for deleted for some milliseconds,
+    and may write down a prepared transaction as completed without its markers. What was committed in that transaction
+    then stays invisible to `read_committed` readers for ever.
+    """
+    log = directory / "controller.log"
+    log.unlink(missing_ok=True)
+    config = directory / "controller.properties"
+    properties = _read_properties(directory / "server.properties")
+    for name in ("listeners", "advertised.listeners"):
+        properties[name] = f"CONTROLLER://{LOOPBACK}:{properties['holdfast.controller.port']}"
+    properties |= {
+        "process.roles": "controller",
+        "broker.session.timeout.ms": "500",
+        "broker.heartbeat.interval.ms": "100",
+    }
+    config.write_text(_properties(properties))
+    server = Server(
+        name="kafka-controller",
+        command=(*command, *_logging(log), "kafka.Kafka", str(config)),
+        address="",
+        directory=directory,
+        ready_within_seconds=READY_WITHIN_SECONDS,
+    )
+
+    def has_line(text: str) -> bool:
+        return log.exists() and text in log.read_text(errors="replace")
+
+    controller = launch(server, lambda: has_line("Performing controller activation"))
+    try:
+        # A broker that was killed before it was let in has no session, and its end is not logged.
+        wait_until(lambda: has_line("Fencing broker 1 "), OLD_SESSION_SECONDS_MAX)
+    finally:
+        stop(controller)
 
 
 def _format(directory: Path, config: Path, command: tuple[str, ...]) -> None:
