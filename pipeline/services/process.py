@@ -158,11 +158,8 @@ def _signal(running: Running, number: signal.Signals) -> None:
 
 
 def _wait_until_gone(running: Running, within_seconds: float) -> bool:
-    deadline = time.monotonic() + within_seconds
-    while is_alive(running):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
+    if not wait_until(lambda: not is_alive(running), within_seconds):
+        return False
     child = _CHILDREN.pop(running.pid, None)
     if child is not None:
         child.wait()
@@ -174,6 +171,16 @@ def _start_time(pid: int) -> float:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def wait_until(condition: Callable[[], bool], within_seconds: float) -> bool:
+    """Ask again and again until a condition holds. Gives whether it did in time."""
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def free_port(wanted: int = 0) -> int:
