@@ -1,0 +1,102 @@
+"""The plan of a run: from the options to the records that are sent, the stock that is there, and the shops' pools."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from loadtest import stock
+from loadtest.hostile import hostile_records
+from loadtest.invoices import POOL, SHOP, read_invoices, schedule_invoices
+from loadtest.journey import read_journey
+from loadtest.scenario import Scenario, Shares, merge, schedule
+
+if TYPE_CHECKING:
+    from loadtest.journey import ShopOrder
+    from pipeline.domain.commands import ReceiveStock, RegisterWarehouse
+
+RATE_MAX = 1_000_000.0
+
+
+class Plan(NamedTuple):
+    """What a run needs. `pools` is the shop map; `orders` the number of different orders sent."""
+
+    scenario: Scenario
+    feed: list[RegisterWarehouse | ReceiveStock]
+    pools: dict[str, str]
+    orders: int
+
+    def feed_records(self) -> list[tuple[bytes, bytes]]:
+        """Give the stock feed as (key, value) for stock.commands."""
+        return [(command.pool.encode(), msgspec.json.encode(command)) for command in self.feed]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is sent."""
+    parser.add_argument("--orders", type=int, default=20_000, help="orders to replay (%(default)s)")
+    parser.add_argument("--rate", type=_rate, default=2000.0, help="orders a second (%(default)g)")
+    parser.add_argument("--seed", type=int, default=7, help="chooses orders, shares and stock (%(default)s)")
+    parser.add_argument("--csv", type=Path, help="invoices to replay instead, in the columns of Online Retail")
+    parser.add_argument("--hostile", type=int, default=20, help="wrong, odd and large records (%(default)s)")
+    shares = Shares()
+    parser.add_argument("--unpaid-share", type=_share, default=shares.unpaid, help="arrive unpaid (%(default)g)")
+    parser.add_argument("--twice-share", type=_share, default=shares.twice, help="arrive twice (%(default)g)")
+    parser.add_argument(
+        "--out-of-order-share", type=_share, default=shares.out_of_order, help="after their payment (%(default)g)"
+    )
+    parser.add_argument(
+        "--cancelled-share", type=_share, default=shares.cancelled, help="cancelled once paid (%(default)g)"
+    )
+    parser.add_argument(
+        "--scarce-share", type=_share, default=stock.StockPlan().scarce_share, help="SKUs that sell out (%(default)g)"
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        message = f"{text} is not between 0 and 1"
+        raise argparse.ArgumentTypeError(message)
+    return share
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate <= RATE_MAX:
+        message = f"{text} is not between 0 and {RATE_MAX:g}"
+        raise argparse.ArgumentTypeError(message)
+    return rate
+
+
+def make_plan(options: argparse.Namespace) -> Plan:
+    """Make the plan of the options. Raises SettingsError when a file or a number is no good."""
+    return _replay_invoices(options) if options.csv else _replay_journey(options)
+
+
+def _replay_journey(options: argparse.Namespace) -> Plan:
+    orders, pools = read_journey(options.orders, options.seed)
+    shares = Shares(options.unpaid_share, options.twice_share, options.out_of_order_share, options.cancelled_share)
+    ordinary = schedule(orders, options.rate, options.seed, shares)
+    hostile = hostile_records(options.hostile, orders, options.orders / options.rate, options.seed)
+    scenario = merge(ordinary, [record for record, _ in hostile], options.rate)
+    stocked = [*orders, *(order for _, order in hostile if order is not None)]
+    wanted = stock.demand(_wanted(order, pools) for order in stocked)
+    return Plan(scenario, _feed(wanted, options, orders[0].created_at), pools, len(orders))
+
+
+def _wanted(order: ShopOrder, pools: dict[str, str]) -> stock.Wanted:
+    return stock.Wanted(pools[order.shop_id], order.buyer, [(line.sku, line.quantity) for line in order.lines])
+
+
+def _replay_invoices(options: argparse.Namespace) -> Plan:
+    invoices = read_invoices(options.csv)[: options.orders]
+    scenario = Scenario(schedule_invoices(invoices, options.rate), options.rate)
+    wanted = stock.demand(stock.Wanted(POOL, invoice.buyer, invoice.goods) for invoice in invoices)
+    return Plan(scenario, _feed(wanted, options, 0), {SHOP: POOL}, len(invoices))
+
+
+def _feed(wanted: stock.Demand, options: argparse.Namespace, at: int) -> list[RegisterWarehouse | ReceiveStock]:
+    return list(stock.feed(wanted, stock.StockPlan(scarce_share=options.scarce_share), options.seed, at))
