@@ -1,0 +1,125 @@
+"""All that is known of a run, as plain values: what went in, what came out, and what the world outside has booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Item = TypeVar("Item")
+
+RAW, FEED, EVENTS, LETTERS, REVIEWS, BOOK, STORED = "raw", "feed", "events", "letters", "reviews", "book", "stored"
+"""The sources of a history. A check whose source could not be read is invalid."""
+
+
+class RawMessage(NamedTuple):
+    """A record of orders.raw. `kind`: order, payment, cancellation, or empty where it cannot be told."""
+
+    source: str
+    """topic-partition-offset."""
+    kind: str
+    order_id: str
+    """Empty where the record does not tell its order."""
+    intended_ms: int
+    expect: tuple[str, ...]
+    """The outcomes that its sender expects; empty: any."""
+    units: Mapping[str, int]
+    """What an order asks for, by SKU; empty where that cannot be told."""
+
+
+class Delivery(NamedTuple):
+    """A ReceiveStock command of stock.commands: goods that a warehouse got, as (SKU, units)."""
+
+    source: str
+    pool: str
+    feed_id: str
+    units: tuple[tuple[str, int], ...]
+
+
+class Fact(NamedTuple):
+    """An event of order.events. `body` is kept for the events whose facts are judged."""
+
+    event_id: str
+    partition: int
+    offset: int
+    appended_ms: int
+    event: str
+    order_id: str
+    cause: str
+    fulfilment_id: str
+    to: str
+    body: Mapping[str, Any]
+
+
+class Letter(NamedTuple):
+    """A dead letter: the record that it is of, and why."""
+
+    source: str
+    reason: str
+
+
+class BookEntry(NamedTuple):
+    """A line of the carrier's own book: what it did for a fulfilment order."""
+
+    kind: str
+    fulfilment_id: str
+    waybill_no: str
+
+
+class StoredPartition(NamedTuple):
+    """What ClickHouse has of a partition of order.events."""
+
+    partition: int
+    rows: int
+    distinct_ids: int
+    offset_max: int
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """A run. `missing` names the sources that could not be read, each with the reason."""
+
+    raw: Sequence[RawMessage] = ()
+    feed: Sequence[Delivery] = ()
+    facts: Sequence[Fact] = ()
+    letters: Sequence[Letter] = ()
+    reviews: Sequence[str] = ()
+    """The orders of orders.review, by id."""
+    book: Sequence[BookEntry] = ()
+    stored: Sequence[StoredPartition] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def raw_by_order(self) -> dict[str, list[RawMessage]]:
+        """Give the messages of each order."""
+        return _group(self.raw, (message.order_id for message in self.raw))
+
+    @cached_property
+    def facts_by_order(self) -> dict[str, list[Fact]]:
+        """Give the events of each order, in the order of its partition."""
+        return _group(self.facts, (fact.order_id for fact in self.facts))
+
+    @cached_property
+    def dead_sources(self) -> frozenset[str]:
+        """Give the records that became dead letters."""
+        return frozenset(letter.source for letter in self.letters)
+
+    @cached_property
+    def _facts_by_event(self) -> dict[str, list[Fact]]:
+        return _group(self.facts, (fact.event for fact in self.facts))
+
+    def named(self, *events: str) -> list[Fact]:
+        """Give the facts of these events, one event after the other."""
+        return [fact for event in events for fact in self._facts_by_event.get(event, ())]
+
+
+def _group(items: Iterable[Item], keys: Iterable[str]) -> dict[str, list[Item]]:
+    """Group by key; items with an empty key belong to nobody."""
+    groups: dict[str, list[Item]] = {}
+    for item, key in zip(items, keys, strict=True):
+        if key:
+            groups.setdefault(key, []).append(item)
+    return groups
