@@ -1,0 +1,215 @@
+"""order.events → ClickHouse, each event once.
+
+A partition is resumed after the highest offset that ClickHouse has of it, and a block is there whole or not at all: a
+crash at any point neither loses nor repeats a row. After an insert with an unknown result the statement is ended, the
+offset asked for again, and the same block sent under the same id only if it is not there.
+
+During a rebalance a member that has lost a partition without noticing (paused, cut off) may send one block more, beside
+the new owner's. The table merges such rows into one, and the views count orders and ids, not rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sinks import metrics
+from sinks.blocks import BLOCK_ROWS_MAX, Block, Gatherer
+from sinks.log import TOPIC, Log, LogDownError
+from sinks.rows import COLUMN_NAMES, UNREADABLE
+from sinks.store import Store, StoreDownError, StoreRefusedError, schema_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.settings import Settings
+    from sinks.store import Stored
+
+LOG = logging.getLogger(__name__)
+SINK = "clickhouse"
+ROWS_HELD_MAX = 3 * BLOCK_ROWS_MAX
+"""With so many rows in memory the sink reads no further until ClickHouse has taken some."""
+BACKOFF_SECONDS = 0.2
+BACKOFF_SECONDS_MAX = 15.0
+HOLD_SECONDS = 2.0
+"""How long a full sink waits for ClickHouse before it pauses its partitions: pausing throws away what was fetched."""
+REVOKE_SECONDS_MAX = 3.0
+"""How long a running insert may hold up a rebalance."""
+DRAIN_SECONDS_MAX = 10.0
+T = TypeVar("T")
+_EVENT = COLUMN_NAMES.index("event")
+_APPENDED_AT = COLUMN_NAMES.index("appended_at")
+
+
+class ClickHouseSink:
+    """The sink: one thread reads and makes rows, another one talks to ClickHouse, one statement at a time."""
+
+    def __init__(self, settings: Settings, store: Store, *, accept_gap: bool = False) -> None:
+        self._store = store
+        self._accept_gap = accept_gap
+        self._prefix = f"holdfast-sink:{settings.deployment}:"
+        # In the id, so that an earlier run's block is never taken for this one: its rows may have been removed.
+        self._run = uuid.uuid4().hex[:8]
+        self._gatherer = Gatherer(TOPIC)
+        self._threads = ThreadPoolExecutor(1, "clickhouse-store")
+        self._job: Future[dict[int, Stored] | Block | None] | None = None
+        self._abandoned = threading.Event()
+        self._is_paused = False
+        self._block_ms = 0
+        self._log = Log(settings, f"{settings.deployment}.sink", self._lose)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop; then store what is in hand. Raises HoldfastError for what a restart must settle."""
+        try:
+            while not stop.is_set():
+                self._turn()
+            self._drain()
+        finally:
+            self._abandoned.set()
+            self._log.close()
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._store.close()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        for record in self._log.poll():
+            self._gatherer.add(record, now)
+        self._finish_job()
+        self._begin_job()
+        if self._gatherer.rows >= ROWS_HELD_MAX and self._job is not None:
+            wait([self._job], HOLD_SECONDS)
+            if not self._job.done() and not self._is_paused:
+                LOG.warning("ClickHouse does not keep up: %d rows wait, the partitions are paused", self._gatherer.rows)
+                self._log.pause()
+                self._is_paused = True
+        elif self._is_paused:
+            self._log.resume()
+            self._is_paused = False
+        self._measure()
+
+    def _begin_job(self, age_seconds_max: float | None = None) -> None:
+        if self._job is not None:
+            return
+        if self._log.awaiting:
+            self._submit(partial(self._resume_points, self._log.awaiting))
+            return
+        now = time.monotonic()
+        block = (
+            self._gatherer.take(now)
+            if age_seconds_max is None
+            else self._gatherer.take(now, age_seconds_max=age_seconds_max)
+        )
+        if block is not None:
+            self._block_ms = block.rows[0][_APPENDED_AT]
+            self._submit(partial(self._store_block, block))
+
+    def _submit(self, work: Callable[[threading.Event], dict[int, Stored] | Block | None]) -> None:
+        self._job = self._threads.submit(work, self._abandoned)
+
+    def _finish_job(self) -> None:
+        if self._job is None or not self._job.done():
+            return
+        job, self._job = self._job, None
+        self._block_ms = 0
+        result = job.result()
+        if isinstance(result, Block):
+            self._log.commit(result.partition, result.last + 1)
+        elif result is not None:
+            try:
+                self._log.start(result, accept_gap=self._accept_gap)
+            except LogDownError as error:
+                LOG.warning("Kafka does not tell where %s begins and ends; asked again: %s", TOPIC, error)
+
+    def _lose(self) -> None:
+        """Forget all rows: whoever gets the partitions reads them again. A running insert may end first."""
+        self._gatherer.clear()
+        self._is_paused = False
+        self._abandoned.set()
+        self._abandoned = threading.Event()
+        if self._job is not None:
+            wait([self._job], REVOKE_SECONDS_MAX)
+            self._job = None
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + DRAIN_SECONDS_MAX
+        while (self._job is not None or self._gatherer.rows) and time.monotonic() < deadline:
+            self._begin_job(age_seconds_max=0)
+            if self._job is not None:
+                wait([self._job], max(0, deadline - time.monotonic()))
+            self._finish_job()
+
+    # --- on the store's thread ---
+
+    def _resume_points(self, partitions: tuple[int, ...], gone: threading.Event) -> dict[int, Stored] | None:
+        """Ask where each partition stands, once no earlier statement for it can change that any more."""
+
+        def ask() -> dict[int, Stored]:
+            self._store.apply_schema(schema_statements())
+            for partition in partitions:
+                self._store.settle(self._range_prefix(partition))
+            highest = self._store.highest(TOPIC)
+            return {partition: highest[partition] for partition in partitions if partition in highest}
+
+        return _until_up(ask, gone)
+
+    def _store_block(self, block: Block, gone: threading.Event) -> Block | None:
+        """Store a block, whatever it takes, unless its partition is lost meanwhile."""
+        statement_id = f"{self._range_prefix(block.partition)}{block.first}-{block.last}:{self._run}"
+        is_first = True
+
+        def attempt() -> Block:
+            nonlocal is_first
+            if not is_first:
+                # The last attempt may have been made after all, or may still be.
+                self._store.settle(statement_id)
+                last = self._store.highest(TOPIC).get(block.partition)
+                if last is not None and last.offset >= block.last:
+                    metrics.INSERTS.labels(SINK, "found").inc()
+                    return block
+            is_first = False
+            with metrics.INSERT_SECONDS.labels(SINK).time():
+                self._store.insert(block, statement_id)
+            metrics.INSERTS.labels(SINK, "stored").inc()
+            return block
+
+        done = _until_up(attempt, gone)
+        if done is not None:
+            _count(done)
+        return done
+
+    def _range_prefix(self, partition: int) -> str:
+        return f"{self._prefix}{TOPIC}-{partition}:"
+
+    def _measure(self) -> None:
+        metrics.LAG_RECORDS.labels(SINK).set(self._log.unread() + self._gatherer.rows)
+        oldest_ms = self._block_ms or self._gatherer.oldest_ms()
+        metrics.LAG_SECONDS.labels(SINK).set(max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0)
+
+
+def _until_up(ask: Callable[[], T], gone: threading.Event) -> T | None:
+    """Ask until there is an answer, with growing pauses; None when the partitions have gone meanwhile."""
+    backoff_seconds = BACKOFF_SECONDS
+    while not gone.is_set():
+        try:
+            return ask()
+        except StoreDownError as error:
+            metrics.ERRORS.labels(SINK, "down").inc()
+            LOG.warning("ClickHouse is asked again in %.1f s: %s", backoff_seconds, error)
+        except StoreRefusedError:
+            metrics.ERRORS.labels(SINK, "refused").inc()
+            raise
+        gone.wait(backoff_seconds)
+        backoff_seconds = min(2 * backoff_seconds, BACKOFF_SECONDS_MAX)
+    return None
+
+
+def _count(block: Block) -> None:
+    metrics.ROWS.labels(SINK).inc(len(block.rows))
+    metrics.BLOCK_ROWS.labels(SINK).observe(len(block.rows))
+    metrics.UNREADABLE.labels(SINK).inc(sum(row[_EVENT] == UNREADABLE for row in block.rows))
+    metrics.VISIBLE_SECONDS.labels(SINK).observe(max(0.0, time.time() - block.rows[0][_APPENDED_AT] / 1000))
