@@ -106,8 +106,9 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
 
 
 class CancelRequested(Event, frozen=True, kw_only=True):
-    """A cancellation goes after an order that is already on its way."""
+    """A cancellation goes after an order that is already on its way, or after one fulfilment order of it."""
 
+    fulfilment_id: str = ""
     reason: str
 
 

@@ -137,6 +137,16 @@ def internal_order_id(channel: str, shop_id: str, platform_order_id: str) -> str
     return hashlib.md5(f"{channel}|{shop_id}|{platform_order_id}".encode(), usedforsecurity=False).hexdigest()
 
 
+def fulfilment_id(order_id: str, number: int) -> str:
+    """Give the id of an order's part. Parts count from 1; 0 stands for the order as a whole, where it has no parts."""
+    return f"{order_id}-{number}"
+
+
+def order_of(fulfilment_id: str) -> str:
+    """Give the id of the order that a fulfilment order is of."""
+    return fulfilment_id.rpartition("-")[0]
+
+
 def units_to_ship(order: Order) -> tuple[SkuUnits, ...]:
     """Sum the order's lines by SKU, in SKU order: two lines of one SKU are checked against stock as one."""
     units: dict[str, int] = {}

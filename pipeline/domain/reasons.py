@@ -29,6 +29,7 @@ NOT_POSITIVE = "NOT_POSITIVE"
 
 # Waybills: why a carrier's answer or a request changed nothing, or why nobody tries any more.
 REPEATED = "REPEATED"
+NEVER_ASKED = "NEVER_ASKED"
 SETTLED = "SETTLED"
 TOO_MANY_TRIES = "TOO_MANY_TRIES"
 

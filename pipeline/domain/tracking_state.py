@@ -1,0 +1,185 @@
+"""What tracking remembers, the legal moves of a parcel, and how tracking's events change its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from pipeline.domain.commands import Report
+from pipeline.domain.orders import SkuUnits
+from pipeline.domain.shipping_events import (
+    ReportIgnored,
+    ReportParked,
+    ShipmentMoved,
+    ShipmentTracked,
+    TrackingStopped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+PARKED_REPORTS_MAX = 32
+"""Of the reports that come before their parcel, the newest so many are kept: a later one tells more."""
+
+Event = ShipmentTracked | ShipmentMoved | ReportParked | ReportIgnored | TrackingStopped
+
+
+class Status(StrEnum):
+    """Where a parcel is."""
+
+    WAITING = "waiting"
+    COLLECTED = "collected"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    AT_PICKUP_POINT = "at_pickup_point"
+    SIGNED = "signed"
+    EXCEPTION = "exception"
+    REFUSED = "refused"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    STOPPED = "cancelled"
+    """Its waybill was voided."""
+
+
+_ONWARD = {
+    Report.OUT_FOR_DELIVERY: Status.OUT_FOR_DELIVERY,
+    Report.AT_PICKUP_POINT: Status.AT_PICKUP_POINT,
+    Report.SIGNED: Status.SIGNED,
+    Report.REFUSED: Status.REFUSED,
+    Report.RETURNING: Status.RETURNING,
+    Report.RETURNED: Status.RETURNED,
+}
+"""Where a parcel may get to from anywhere on its way: reports may be lost, so steps may be skipped."""
+
+NEXT: Mapping[Status, Mapping[Report, Status]] = {
+    Status.WAITING: {
+        Report.COLLECTED: Status.COLLECTED,
+        Report.IN_TRANSIT: Status.IN_TRANSIT,
+        Report.EXCEPTION: Status.EXCEPTION,
+        **_ONWARD,
+    },
+    Status.COLLECTED: {Report.IN_TRANSIT: Status.IN_TRANSIT, Report.EXCEPTION: Status.EXCEPTION, **_ONWARD},
+    Status.IN_TRANSIT: {Report.IN_TRANSIT: Status.IN_TRANSIT, Report.EXCEPTION: Status.EXCEPTION, **_ONWARD},
+    Status.OUT_FOR_DELIVERY: {
+        Report.IN_TRANSIT: Status.IN_TRANSIT,
+        Report.AT_PICKUP_POINT: Status.AT_PICKUP_POINT,
+        Report.SIGNED: Status.SIGNED,
+        Report.EXCEPTION: Status.EXCEPTION,
+        Report.REFUSED: Status.REFUSED,
+        Report.RETURNING: Status.RETURNING,
+        Report.RETURNED: Status.RETURNED,
+    },
+    Status.AT_PICKUP_POINT: {
+        Report.IN_TRANSIT: Status.IN_TRANSIT,
+        Report.OUT_FOR_DELIVERY: Status.OUT_FOR_DELIVERY,
+        Report.SIGNED: Status.SIGNED,
+        Report.EXCEPTION: Status.EXCEPTION,
+        Report.REFUSED: Status.REFUSED,
+        Report.RETURNING: Status.RETURNING,
+        Report.RETURNED: Status.RETURNED,
+    },
+    Status.EXCEPTION: {Report.COLLECTED: Status.COLLECTED, Report.IN_TRANSIT: Status.IN_TRANSIT, **_ONWARD},
+    Status.REFUSED: {
+        Report.OUT_FOR_DELIVERY: Status.OUT_FOR_DELIVERY,
+        Report.SIGNED: Status.SIGNED,
+        Report.RETURNING: Status.RETURNING,
+        Report.RETURNED: Status.RETURNED,
+    },
+    Status.SIGNED: {Report.RETURNING: Status.RETURNING, Report.RETURNED: Status.RETURNED},
+    Status.RETURNING: {Report.IN_TRANSIT: Status.RETURNING, Report.RETURNED: Status.RETURNED},
+    Status.RETURNED: {},
+    Status.STOPPED: {},
+}
+"""The legal moves: what is not in here is refused. No report of OTHER moves anything."""
+
+LEFT = frozenset(Status) - {Status.WAITING, Status.EXCEPTION, Status.STOPPED}
+"""Where a parcel is that has left its warehouse. An exception proves nothing: the collection itself may have failed."""
+
+
+class Shipment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A parcel. `units` are those that are still in the warehouse: none, once it has left."""
+
+    status: Status
+    pool: str = ""
+    carrier: str = ""
+    waybill_no: str = ""
+    parts: int = 0
+    units: tuple[SkuUnits, ...] = ()
+    at: int = 0
+    """The time of the last report that moved it."""
+    report_id: str = ""
+
+
+class ParkedReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A report that came before its parcel."""
+
+    at: int
+    report_id: str
+    report: Report
+    code: str
+    waybill_no: str
+    place: str
+
+
+class ParkedReports(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The reports of a parcel that is not there yet, as they came."""
+
+    reports: tuple[ParkedReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`shipments` and `parked` (reports), both by fulfilment id."""
+
+    shipments: MutableMapping[str, Shipment]
+    parked: MutableMapping[str, ParkedReports]
+
+
+def evolve(state: State, event: Event) -> None:
+    """Apply an event."""
+    key = event.fulfilment_id
+    match event:
+        case ShipmentTracked():
+            state.shipments[key] = tracked(event)
+            state.parked.pop(key, None)
+        case ShipmentMoved():
+            state.shipments[key] = moved(state.shipments[key], event)
+        case ReportParked():
+            _park(state, event)
+        case TrackingStopped():
+            state.shipments[key] = Shipment(Status.STOPPED)
+            state.parked.pop(key, None)
+        case ReportIgnored():
+            pass
+        case _:
+            assert_never(event)
+
+
+def tracked(event: ShipmentTracked) -> Shipment:
+    """Give the parcel that is followed from here on."""
+    return Shipment(Status.WAITING, event.pool, event.carrier, event.waybill_no, event.parts, event.units)
+
+
+def moved(shipment: Shipment, event: ShipmentMoved) -> Shipment:
+    """Give the parcel after a move."""
+    units = () if event.outbound else shipment.units
+    return Shipment(
+        Status(event.to_state),
+        shipment.pool,
+        shipment.carrier,
+        shipment.waybill_no,
+        shipment.parts,
+        units,
+        event.at,
+        event.report_id,
+    )
+
+
+def _park(state: State, event: ReportParked) -> None:
+    known = state.parked.get(event.fulfilment_id)
+    report = ParkedReport(event.at, event.report_id, event.report, event.code, event.waybill_no, event.place)
+    reports = (report,) if known is None else (*known.reports, report)[-PARKED_REPORTS_MAX:]
+    state.parked[event.fulfilment_id] = ParkedReports(reports)
