@@ -89,6 +89,7 @@ class Log:
                 offset = last.offset
             begin.append(TopicPartition(TOPIC, partition, offset))
         self._consumer.assign(begin)
+        self._consumer.resume(begin)
         self._unproved = unproved
         self._read_to = {each.partition: each.offset for each in begin}
         self.awaiting = ()
@@ -125,6 +126,14 @@ class Log:
             )
             raise RefusedStartError(message)
         return True
+
+    def again(self) -> None:
+        """Wait for `start` once more, with the same partitions."""
+        partitions = tuple(sorted(each.partition for each in self._consumer.assignment()))
+        self._consumer.assign([])
+        self._unproved = {}
+        self._read_to = {}
+        self.awaiting = partitions
 
     def pause(self) -> None:
         """Fetch nothing until `resume`; the membership is kept by polling on."""

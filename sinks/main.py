@@ -92,6 +92,6 @@ def _opener(name: str, settings: Settings, *, accept_gap: bool) -> Callable[[thr
         else:
             from sinks.redis import RedisSink  # noqa: PLC0415
 
-            RedisSink(settings, accept_gap=accept_gap).run(stop)
+            RedisSink(settings).run(stop)
 
     return run

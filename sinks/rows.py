@@ -68,7 +68,7 @@ Row = tuple[Any, ...]
 """One value for each of COLUMNS; times in milliseconds UTC, `facts` in bytes."""
 
 
-class _Facts(msgspec.Struct, gc=False, rename={"from_state": "from", "to_state": "to"}):
+class EventFacts(msgspec.Struct, gc=False, rename={"from_state": "from", "to_state": "to"}):
     """What of an event is a column; the rest stays in `facts`, unread."""
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
@@ -98,14 +98,21 @@ class _Facts(msgspec.Struct, gc=False, rename={"from_state": "from", "to_state":
     outbound: bool = False
 
 
-_decode = msgspec.json.Decoder(_Facts).decode
+_decode = msgspec.json.Decoder(EventFacts).decode
+
+
+def read(value: bytes | None) -> EventFacts | None:
+    """Read a record of order.events; None where it is no event."""
+    try:
+        return _decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def row(topic: str, partition: int, offset: int, appended_ms: int, value: bytes | None) -> Row:
     """Give the row of one record of order.events; `appended_ms` is the broker's time in milliseconds UTC."""
-    try:
-        facts = _decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    facts = read(value)
+    if facts is None:
         return _unreadable(topic, partition, offset, appended_ms, value)
     parts = facts.parts
     units = facts.units

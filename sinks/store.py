@@ -52,6 +52,8 @@ TRANSIENT_CODES = frozenset(
 )
 """ClickHouse's error codes for what may pass. All others are about the statement, which will not get better."""
 HIGHEST = "max(offset), toInt64(toUnixTimestamp64Milli(argMax(appended_at, offset)))"
+STORY = f"SELECT partition, offset, facts FROM {TABLE}"  # noqa: S608 - the table's name is a constant
+STORY_ORDER = "ORDER BY topic, partition, offset, index LIMIT 1 BY id"
 
 
 class StoreDownError(TransientError):
@@ -67,6 +69,14 @@ class Stored(NamedTuple):
 
     offset: int
     appended_ms: int
+
+
+class StoryLine(NamedTuple):
+    """One event of an order: where it is in the log, and its JSON."""
+
+    partition: int
+    offset: int
+    facts: str
 
 
 class Store(Protocol):
@@ -86,6 +96,9 @@ class Store(Protocol):
 
         Sent again under the same id it changes nothing, where ClickHouse can tell (since 22.2).
         """
+
+    def story(self, order_id: str) -> list[StoryLine]:
+        """Give an order's events, in order, each once."""
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Give the rows of a question. Parameters stand in the text as the client's dialect wants them."""

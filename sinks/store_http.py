@@ -18,11 +18,14 @@ from sinks.store import (
     INSERT_SECONDS_MAX,
     SETTLE_POLL_SECONDS,
     SETTLE_SECONDS_MAX,
+    STORY,
+    STORY_ORDER,
     TABLE,
     TRANSIENT_CODES,
     Stored,
     StoreDownError,
     StoreRefusedError,
+    StoryLine,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +110,13 @@ class HttpStore:
                     "async_insert": 0,
                 },
             )
+
+    def story(self, order_id: str) -> list[StoryLine]:
+        """Give an order's events, in order, each once."""
+        return [
+            StoryLine(*line)
+            for line in self.query(f"{STORY} WHERE order_id = {{order:String}} {STORY_ORDER}", {"order": order_id})
+        ]
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Give the rows of a question; parameters stand in it as `{name:Type}`."""

@@ -18,11 +18,14 @@ from sinks.store import (
     INSERT_SECONDS_MAX,
     SETTLE_POLL_SECONDS,
     SETTLE_SECONDS_MAX,
+    STORY,
+    STORY_ORDER,
     TABLE,
     TRANSIENT_CODES,
     Stored,
     StoreDownError,
     StoreRefusedError,
+    StoryLine,
 )
 
 if TYPE_CHECKING:
@@ -106,6 +109,13 @@ class NativeStore:
         if self._known_settings is None:
             self._known_settings = frozenset(name for (name,) in self.query("SELECT name FROM system.settings"))
         return self._known_settings
+
+    def story(self, order_id: str) -> list[StoryLine]:
+        """Give an order's events, in order, each once."""
+        return [
+            StoryLine(*line)
+            for line in self.query(f"{STORY} WHERE order_id = %(order)s {STORY_ORDER}", {"order": order_id})
+        ]
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Give the rows of a question; parameters stand in it as `%(name)s`."""

@@ -27,6 +27,10 @@ SELECT
 FROM
 (
     -- One row a part of an order, and one (without a fulfilment order) for what is said of the order as a whole.
+    WITH (
+        'OrderParked', 'OrderCreated', 'OrderPaid', 'OrderHeldForReview', 'OrderCancelled', 'RefundDue',
+        'HoldPlaced', 'HoldRefused', 'OrderRouted', 'RouteFailed'
+    ) AS order_state_events
     SELECT
         order_id,
         fulfilment_id,
@@ -39,8 +43,8 @@ FROM
         max(parts) AS part_count,
         max(event = 'FulfilmentCancelled') AS part_is_cancelled,
         argMaxIf(toString(to_state), offset, fulfilment_id != '' AND to_state != '' AND stage IN ('waybill', 'tracking')) AS part_state,
-        argMaxIf(toString(to_state), offset, fulfilment_id = '' AND to_state != '' AND event NOT IN ('OrderReceived', 'OrderRepeated')) AS part_order_state,
-        maxIf(offset + 1, fulfilment_id = '' AND to_state != '' AND event NOT IN ('OrderReceived', 'OrderRepeated')) AS part_order_state_offset,
+        argMaxIf(toString(to_state), offset, event IN order_state_events) AS part_order_state,
+        maxIf(offset + 1, event IN order_state_events) AS part_order_state_offset,
         min(appended_at) AS part_first_at,
         max(appended_at) AS part_last_at,
         minOrNullIf(appended_at, event = 'OrderCreated') AS part_ordered_at,
