@@ -40,21 +40,16 @@ from pipeline.domain.shipping_events import (
     WaybillRetried,
     WaybillUnknown,
 )
+from pipeline.domain.waybill_calls import CARRIER, call_again, create_call, delay_seconds
 from pipeline.domain.waybill_state import Attempt, AttemptState, Event, State, evolve
 
 if TYPE_CHECKING:
     from pipeline.domain.commands import WaybillCommand
-    from pipeline.domain.orders import ShipTo
 
 __all__ = ["State", "decide", "evolve"]
 
-CARRIER = "sf"
 CALL_TRIES_MAX = 20
-"""Calls in a row without an answer; with the delays below about eight minutes of a carrier that is gone."""
-DELAY_SECONDS_MIN = 0.5
-"""Between an unknown outcome and the query: the carrier may still be writing."""
-DELAY_SECONDS_MAX = 30.0
-
+"""Calls in a row without an answer; with the delays between them about eight minutes of a carrier that is gone."""
 AWAITED = {AttemptState.CLAIMED: CallKind.CREATE, AttemptState.UNKNOWN: CallKind.QUERY}
 """The call that is under way in a state; the answer to any other is late or repeated."""
 UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.UNKNOWN, AttemptState.MANUAL})
@@ -89,7 +84,7 @@ def _claim(command: IssueWaybill) -> Answers:
         key=key,
     )
     note = FulfilmentNoted(fulfilment_id=key, fulfilment=fulfilment, ship_to=command.ship_to)
-    return claimed, note, _create(command, fulfilment, command.ship_to)
+    return claimed, note, create_call(command, fulfilment, command.ship_to)
 
 
 def _record(command: RecordAnswer, attempt: Attempt) -> Answers:
@@ -155,20 +150,7 @@ def _absent(command: RecordAnswer, attempt: Attempt) -> Answers:
     retried = WaybillRetried(
         order_id=fulfilment.order_id, at=command.at, fulfilment_id=key, carrier=CARRIER, key=key, tries=attempt.tries
     )
-    return retried, _create(command, fulfilment, attempt.ship_to)
-
-
-def _create(command: IssueWaybill | RecordAnswer, fulfilment: Fulfilment, ship_to: ShipTo | None) -> CallCarrier:
-    return CallCarrier(
-        at=command.at,
-        fulfilment_id=fulfilment.fulfilment_id,
-        key=fulfilment.fulfilment_id,
-        kind=CallKind.CREATE,
-        carrier=CARRIER,
-        warehouse=fulfilment.warehouse,
-        units=fulfilment.units,
-        ship_to=ship_to,
-    )
+    return retried, create_call(command, fulfilment, attempt.ship_to)
 
 
 def _unknown(command: RecordAnswer, attempt: Attempt) -> Answers:
@@ -189,12 +171,7 @@ def _unknown(command: RecordAnswer, attempt: Attempt) -> Answers:
         reason=command.reason,
     )
     kind = CallKind.VOID if voiding else CallKind.QUERY
-    return unknown, _call(command, kind, attempt.waybill_no, delay_seconds(tries))
-
-
-def delay_seconds(tries: int) -> float:
-    """Give the time to wait before the next call: it doubles with each try, up to a bound."""
-    return min(DELAY_SECONDS_MAX, DELAY_SECONDS_MIN * 2.0 ** min(tries - 1, 16))
+    return unknown, call_again(command, kind, attempt.waybill_no, delay_seconds(tries))
 
 
 def _give_up(command: RecordAnswer, attempt: Attempt, reason: str) -> WaybillRefused:
@@ -226,7 +203,7 @@ def _voided(command: RecordAnswer, attempt: Attempt) -> Answers:
                 fulfilment_id=command.fulfilment_id,
                 reason=command.reason,
             )
-            return (refused,) if attempt.waybill_no else (refused, _call(command, CallKind.QUERY, "", 0.0))
+            return (refused,) if attempt.waybill_no else (refused, call_again(command, CallKind.QUERY, "", 0.0))
         case Answer.UNKNOWN:
             return _unknown(command, attempt)
         case _:
@@ -263,20 +240,7 @@ def _void(command: RecordAnswer | CancelFulfilment, from_state: str, reason: str
         carrier=CARRIER,
         reason=reason,
     )
-    return requested, _call(command, CallKind.VOID, waybill_no, 0.0)
-
-
-def _call(command: RecordAnswer | CancelFulfilment, kind: CallKind, waybill_no: str, delay: float) -> CallCarrier:
-    key = command.fulfilment_id
-    return CallCarrier(
-        at=command.at,
-        fulfilment_id=key,
-        key=key,
-        kind=kind,
-        carrier=CARRIER,
-        delay_seconds=delay,
-        waybill_no=waybill_no,
-    )
+    return requested, call_again(command, CallKind.VOID, waybill_no, 0.0)
 
 
 def _cancelled(

@@ -1,0 +1,27 @@
+"""Routing: which warehouses ship an order, with the scores that were compared."""
+
+from __future__ import annotations
+
+from pipeline import topics
+from pipeline.domain import routing
+from pipeline.domain.commands import CancelFulfilment, IssueWaybill, ReleaseHold
+from pipeline.domain.routing_commands import RoutingCommand
+from pipeline.engine.stage import DecidingStage, decoder
+from tables.routes import ROUTES
+from tables.shelves import SHELVES
+from tables.warehouses import WAREHOUSES
+
+ROUTING = DecidingStage(
+    name="routing",
+    reads=topics.ROUTING_COMMANDS,
+    decode=decoder(RoutingCommand),
+    state=routing.State,
+    tables=(WAREHOUSES, SHELVES, ROUTES),
+    decide=routing.decide,
+    evolve=routing.evolve,
+    writes={
+        IssueWaybill: topics.WAYBILL_COMMANDS,
+        CancelFulfilment: topics.WAYBILL_COMMANDS,
+        ReleaseHold: topics.STOCK_COMMANDS,
+    },
+)

@@ -1,0 +1,21 @@
+"""Tracking: where each parcel is, by what its carrier reports."""
+
+from __future__ import annotations
+
+from pipeline import topics
+from pipeline.domain import tracking
+from pipeline.domain.commands import ConsumeHold, TrackingCommand
+from pipeline.engine.stage import DecidingStage, decoder
+from tables.parked_reports import PARKED_REPORTS
+from tables.shipments import SHIPMENTS
+
+TRACKING = DecidingStage(
+    name="tracking",
+    reads=topics.TRACKING_COMMANDS,
+    decode=decoder(TrackingCommand),
+    state=tracking.State,
+    tables=(SHIPMENTS, PARKED_REPORTS),
+    decide=tracking.decide,
+    evolve=tracking.evolve,
+    writes={ConsumeHold: topics.STOCK_COMMANDS},
+)
