@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import SetupError
+from pipeline.services.java import find_java
 from pipeline.settings import ROOT
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _run_jgo(jars: Sequence[Jar], scratch: Path, way_on: str) -> str:
         done = subprocess.run(  # noqa: S603 - the command is this project's own
             (*command, "--links", "copy", "sync"),
             cwd=scratch,
-            env={**os.environ, "M2_REPO": str(scratch / "repository"), "NO_COLOR": "1"},
+            env=_environ(scratch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -111,8 +112,20 @@ def _run_jgo(jars: Sequence[Jar], scratch: Path, way_on: str) -> str:
     except subprocess.TimeoutExpired as error:
         message = f"the jars did not come within {FETCH_SECONDS_MAX:g} s; {way_on}"
         raise SetupError(message) from error
-    lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("Downloading")]
+    lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith(("Downloading", " "))]
     return "\n".join(f"  jgo: {line}" for line in lines[-OUTPUT_TAIL_LINES:])
+
+
+def _environ(scratch: Path) -> dict[str, str]:
+    """Keep jgo's caches out of the home directory, which may not be writable; show it a Java, else it fetches one."""
+    java = find_java()
+    return {
+        **os.environ,
+        "M2_REPO": str(scratch / "repository"),
+        "JGO_CACHE_DIR": str(scratch / "cache"),
+        "JAVA_HOME": str(java.parent.parent),
+        "PATH": os.pathsep.join((str(java.parent), os.environ.get("PATH", os.defpath))),
+    }
 
 
 def _way_on(directory: Path) -> str:
