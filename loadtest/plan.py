@@ -13,10 +13,11 @@ from loadtest.hostile import hostile_records
 from loadtest.invoices import POOL, SHOP, read_invoices, schedule_invoices
 from loadtest.journey import read_journey
 from loadtest.scenario import Scenario, Shares, merge, schedule
+from pipeline.domain.commands import ReceiveStock
 
 if TYPE_CHECKING:
     from loadtest.journey import ShopOrder
-    from pipeline.domain.commands import ReceiveStock, RegisterWarehouse
+    from pipeline.domain.commands import RegisterWarehouse
 
 RATE_MAX = 1_000_000.0
 
@@ -28,6 +29,11 @@ class Plan(NamedTuple):
     feed: list[RegisterWarehouse | ReceiveStock]
     pools: dict[str, str]
     orders: int
+
+    @property
+    def deliveries(self) -> list[ReceiveStock]:
+        """Give the commands of the feed that bring goods."""
+        return [command for command in self.feed if isinstance(command, ReceiveStock)]
 
     def feed_records(self) -> list[tuple[bytes, bytes]]:
         """Give the stock feed as (key, value) for stock.commands."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-RAW, FEED, EVENTS, LETTERS, REVIEWS, BOOK, STORED = "raw", "feed", "events", "letters", "reviews", "book", "stored"
+RAW, FEED, EVENTS, LETTERS, REVIEWS, BOOK, STORED = "raw", "feed", "facts", "letters", "reviews", "book", "stored"
 """The sources of a history. A check whose source could not be read is invalid."""
 
 

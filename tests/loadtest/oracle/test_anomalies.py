@@ -219,7 +219,7 @@ def test_the_order_of_the_log_between_orders_does_not_matter(good: History) -> N
     assert [finding.verdict for finding in check_all(shuffled)] == [finding.verdict for finding in check_all(good)]
 
 
-@pytest.mark.parametrize("source", ["raw", "feed", "events", "letters", "reviews", "book", "stored"])
+@pytest.mark.parametrize("source", ["raw", "feed", "facts", "letters", "reviews", "book", "stored"])
 def test_a_source_that_cannot_be_read_makes_its_checks_invalid(good: History, source: str) -> None:
     gone = replace(good, missing={source: "not there"})
     for check, finding in zip(CHECKS, check_all(gone), strict=True):

@@ -1,0 +1,35 @@
+"""The commands of `python -m loadtest`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from pipeline.errors import HoldfastError
+
+COMMANDS = {
+    "demo": ("loadtest.demo", "replay real orders, kill a worker, check the outcome"),
+    "send": ("loadtest.send", "replay real orders into orders.raw"),
+    "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
+    "check": ("loadtest.check", "read all topics afresh and judge what came of a run"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command. Gives its exit status; a known error is one line on stderr and status 2."""
+    if not arguments or arguments[0] not in COMMANDS:
+        width = max(map(len, COMMANDS))
+        print("usage: python -m loadtest COMMAND …\n", file=sys.stderr)
+        for name, (_, summary) in COMMANDS.items():
+            print(f"  {name:{width}}  {summary}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(COMMANDS[arguments[0]][0])
+    try:
+        return int(module.main(arguments[1:]))
+    except HoldfastError as error:
+        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

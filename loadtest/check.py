@@ -1,0 +1,31 @@
+"""`python -m loadtest check`: read all topics of a deployment afresh and judge what came of its orders."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import msgspec
+
+from loadtest.oracle.checks import all_held
+from loadtest.oracle.log import Broker
+from loadtest.oracle.verdict import Sources, check_all, read_history
+from loadtest.showing import console, show_findings
+from pipeline.settings import read_settings
+
+
+def main(arguments: list[str]) -> int:
+    """Judge, and print the verdict. Gives 0 only if every check holds."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest check", description="judge what came of a run")
+    parser.add_argument("--book", type=Path, help="the carrier's book (<run directory>/sandbox/book.jsonl)")
+    parser.add_argument("--json", type=Path, help="write the findings to this file too")
+    options = parser.parse_args(arguments)
+    settings = read_settings(os.environ, needs=("kafka", "clickhouse"))
+    book = options.book or settings.run_dir / "sandbox" / "book.jsonl"
+    broker = Broker(settings.kafka, settings.kafka_config)
+    findings = check_all(read_history(Sources(broker, book, settings.clickhouse)))
+    show_findings(console(), findings)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(findings)))
+    return 0 if all_held(findings) else 1

@@ -1,0 +1,194 @@
+"""`python -m pipeline demo`: the main job on real orders, a worker killed half-way, and the proof of the outcome."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.counts import Node, read_funnel
+from loadtest.deployment import Site, deployed, run_module, site
+from loadtest.generator import Outlet, fill
+from loadtest.killing import Kill, Killer
+from loadtest.latency import Latency, latencies
+from loadtest.lateness import SendReport
+from loadtest.oracle.checks import Finding, all_held
+from loadtest.oracle.outcomes import outcomes
+from loadtest.oracle.verdict import check_all, read_history
+from loadtest.plan import Plan, add_options, make_plan
+from loadtest.scenario import write_scenario
+from loadtest.sending import Sender, sending
+from loadtest.showing import console, show_findings, show_funnel, show_latencies, show_outcomes
+from loadtest.watching import Moment, Watch
+from pipeline.topics import STOCK_COMMANDS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loadtest.oracle.history import History
+
+TICK_SECONDS = 0.05
+STOCK_SECONDS = 60.0
+SETTLE_SECONDS = 60.0
+SETTLE_SECONDS_PER_ORDER = 0.01
+"""Past SETTLE_SECONDS and this for every order, a run that is not at rest has failed: something hangs."""
+INTERRUPTED = 130
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """How a replay went: `settled` if it came to rest in time, `drained` if all processes ended well when asked to."""
+
+    sent: SendReport
+    kill: Kill | None
+    settled: bool
+    drained: bool
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a demo shows, as data."""
+
+    held: bool
+    orders: int
+    workers: int
+    replay: Replay
+    outcomes: dict[str, int]
+    funnel: list[Node]
+    latency: list[Latency]
+    findings: list[Finding]
+    seconds: float
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo. Gives 0 only if every check holds."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline demo", description=__doc__)
+    add_options(parser)
+    parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the result to this file as data")
+    parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
+    options = parser.parse_args(arguments)
+    out = console()
+    try:
+        result = run(out, options)
+    except KeyboardInterrupt:
+        out.print("interrupted: everything is stopped")
+        return INTERRUPTED
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    return 0 if result.held else 1
+
+
+def run(out: Console, options: argparse.Namespace) -> Result:
+    """Run the demo on servers of its own, or on those that the environment names. Raises SetupError."""
+    began = time.monotonic()
+    plan = make_plan(options)
+    out.print(f"plan: {plan.orders:,} orders in {len(plan.scenario.records):,} records, {len(plan.feed):,} stock feeds")
+    with site(plan.pools, keep=options.keep) as place:
+        out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
+        replay = _replay(out, place, plan, options.workers)
+        out.print("reading all topics afresh")
+        history = read_history(place.sources)
+        result = Result(
+            held=False,
+            orders=plan.orders,
+            workers=options.workers,
+            replay=replay,
+            outcomes=_count_outcomes(history),
+            funnel=read_funnel(place.settings.clickhouse),
+            latency=latencies(history),
+            findings=check_all(history),
+            seconds=time.monotonic() - began,
+        )
+        result = msgspec.structs.replace(result, held=_held(result))
+    _show(out, result)
+    if options.keep:
+        out.print(f"kept: HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down --clean")
+    return result
+
+
+def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
+    """Replay the plan on a deployment, and drain it."""
+    run_module(place, "pipeline", "topics")
+    scenario = place.run_dir / "scenario.msgpack"
+    write_scenario(plan.scenario, scenario)
+    with deployed(place, workers) as deployment:
+        running = " ".join(f"{name} (pid {process.pid})" for name, process in deployment.processes().items())
+        out.print(f"up: {running}")
+        watch = Watch(out, deployment)
+        with watch.shown():
+            _seed_stock(watch, place, plan)
+            with sending(place, scenario) as sender:
+                killer = Killer(deployment)
+                _watch_replay(watch, sender, killer, plan)
+                sent = sender.report()
+            allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * plan.orders
+            settled = watch.wait(lambda: sent.records, lambda moment: _is_over(watch, killer, moment), allowed)
+        watch.say(f"at rest: {settled}; draining")
+        drained = deployment.stop() == 0
+    return Replay(sent=sent, kill=killer.kill, settled=settled, drained=drained)
+
+
+def _seed_stock(watch: Watch, place: Site, plan: Plan) -> None:
+    """Send the stock feed, and wait until routing has it on its shelves."""
+    sent = fill(Outlet(place.settings.kafka, place.settings.kafka_config), STOCK_COMMANDS.name, plan.feed_records())
+    shelves = len(plan.deliveries)
+    watch.say(f"stock: {sent} commands sent")
+    if not watch.wait(lambda: 0, lambda moment: moment.counts.stocked >= shelves, STOCK_SECONDS):
+        watch.say(f"stock: not absorbed within {STOCK_SECONDS:g} s; going on")
+
+
+def _watch_replay(watch: Watch, sender: Sender, killer: Killer, plan: Plan) -> None:
+    """Watch the replay to its end; half-way, kill a worker."""
+    shown = 0.0
+    while sender.running:
+        if killer.kill is None and sender.last.sent >= len(plan.scenario.records) / 2:
+            kill = killer.strike()
+            watch.say(f"killed {kill.worker}, pid {kill.pid}, with SIGKILL" if kill else "no worker to kill yet")
+        _look_for_successor(watch, killer)
+        if time.monotonic() - shown >= 1:
+            shown = time.monotonic()
+            watch.show(sender.last.sent)
+        time.sleep(TICK_SECONDS)
+
+
+def _is_over(watch: Watch, killer: Killer, moment: Moment) -> bool:
+    _look_for_successor(watch, killer)
+    return not killer.waiting and watch.at_rest(moment)
+
+
+def _look_for_successor(watch: Watch, killer: Killer) -> None:
+    back = killer.look()
+    if back is not None:
+        after = f"first commit {back.back_after_seconds:.1f} s after the kill"
+        watch.say(f"{back.worker} is back as pid {back.successor_pid}: {after}")
+
+
+def _count_outcomes(history: History) -> dict[str, int]:
+    """Count the orders by outcome; what has none, or several, is named so."""
+    return dict(Counter("+".join(sorted(found)) or "none" for found in outcomes(history).values()))
+
+
+def _held(result: Result) -> bool:
+    """Say whether all is well: every check, a run that came to rest and drained, a worker that was really killed."""
+    replay = result.replay
+    killed = replay.kill is not None and replay.kill.back_after_seconds is not None
+    return all_held(result.findings) and replay.settled and replay.drained and not replay.sent.failed and killed
+
+
+def _show(out: Console, result: Result) -> None:
+    show_funnel(out, result.funnel)
+    show_outcomes(out, result.outcomes)
+    show_latencies(out, result.latency, result.replay.sent)
+    show_findings(out, result.findings)
+    replay = result.replay
+    for said, well in (
+        ("the run came to rest in time", replay.settled),
+        ("all processes drained on SIGTERM", replay.drained),
+        ("every record was acknowledged by the broker", replay.sent.failed == 0),
+        ("a worker was killed and its successor committed", bool(replay.kill and replay.kill.back_after_seconds)),
+    ):
+        out.print(f"{said}: {'yes' if well else 'NO'}")
+    out.print(f"total: {result.seconds:.0f} s; {'ALL HOLD' if result.held else 'NOT ALL HOLD'}")

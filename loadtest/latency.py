@@ -1,0 +1,71 @@
+"""How long orders took, end to end: from when a shop was to send one to when the broker had a stage's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.lateness import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadtest.oracle.history import History
+
+DECIDED = frozenset({"ShipmentTracked", "HoldRefused", "RouteFailed", "OrderHeldForReview", "OrderCancelled"})
+"""The last that the stages decide of an order, apart from its parcels' way."""
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Percentiles in seconds, over so many orders."""
+
+    to: str
+    orders: int
+    p50_seconds: float
+    p95_seconds: float
+    p99_seconds: float
+
+
+def latencies(history: History) -> list[Latency]:
+    """Measure the way to the hold and to the last stage.
+
+    Only orders that were sent once and paid are measured: of the others part of the time is the buyer's. The broker's
+    append is taken, which a `read_committed` reader sees up to a commit later.
+    """
+    return [
+        _latency("hold placed", list(_seconds(history, "HoldPlaced"))),
+        _latency("last stage (shipment tracked)", list(_seconds(history, "ShipmentTracked"))),
+    ]
+
+
+def _latency(name: str, seconds: list[float]) -> Latency:
+    return Latency(
+        to=name,
+        orders=len(seconds),
+        p50_seconds=percentile(seconds, 0.5),
+        p95_seconds=percentile(seconds, 0.95),
+        p99_seconds=percentile(seconds, 0.99),
+    )
+
+
+def _seconds(history: History, event: str) -> Iterator[float]:
+    reached: dict[str, int] = {}
+    for fact in history.named(event):
+        if fact.order_id not in reached:
+            reached[fact.order_id] = fact.appended_ms
+    for order_id, messages in history.raw_by_order.items():
+        if len(messages) == 1 and messages[0].intended_ms and order_id in reached:
+            yield (reached[order_id] - messages[0].intended_ms) / 1000
+
+
+def decided_within(history: History) -> tuple[float, int]:
+    """Give the seconds from the first committed event to the last stage's last decision, and how many were decided.
+
+    The first event is the first order's, not the stock's; times are the broker's.
+    """
+    begin = min((fact.appended_ms for fact in history.named("OrderReceived")), default=0)
+    decided: dict[str, int] = {}
+    for fact in history.named(*DECIDED):
+        decided[fact.order_id] = max(fact.appended_ms, decided.get(fact.order_id, 0))
+    return max(0, max(decided.values(), default=begin) - begin) / 1000, len(decided)

@@ -1,0 +1,53 @@
+"""`python -m loadtest send`: replay orders into `orders.raw` at their intended times; a process of its own.
+
+It prints JSON lines: how far it is, and at the end the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.generator import Outlet, replay
+from loadtest.lateness import SendReport
+from loadtest.plan import add_options, make_plan
+from loadtest.scenario import read_scenario
+from pipeline.settings import read_settings
+
+if TYPE_CHECKING:
+    from loadtest.generator import Progress
+
+
+class SendLine(msgspec.Struct, frozen=True):
+    """A line that the generator prints: records sent so far, how late the last one was; at the end the report."""
+
+    sent: int
+    late_seconds: float
+    report: SendReport | None = None
+
+
+def main(arguments: list[str]) -> int:
+    """Send. Gives 0 when all was acknowledged and in time."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest send", description="replay orders into orders.raw")
+    parser.add_argument("--file", type=Path, help="a scenario that was written before, instead of the options below")
+    parser.add_argument("--at-once", action="store_true", help="as fast as the broker takes them")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    settings = read_settings(os.environ, needs=("kafka",))
+    scenario = read_scenario(options.file) if options.file else make_plan(options).scenario
+    outlet = Outlet(settings.kafka, settings.kafka_config)
+    report = replay(scenario, outlet, _show, at_once=options.at_once)
+    _print(SendLine(report.records, report.late_seconds_max, report))
+    return 0 if report.valid else 1
+
+
+def _show(progress: Progress) -> None:
+    _print(SendLine(*progress))
+
+
+def _print(line: SendLine) -> None:
+    print(msgspec.json.encode(line).decode(), flush=True)

@@ -1,0 +1,85 @@
+"""Run the generator as a process of its own, so that it shares no interpreter with what watches it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.send import SendLine
+from pipeline.errors import SetupError
+from pipeline.services.process import log_tail
+from pipeline.settings import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import IO
+
+    from loadtest.deployment import Site
+    from loadtest.lateness import SendReport
+
+SEND_LOG = "send.log"
+END_SECONDS = 120.0
+LATE = 1
+"""The exit status of a generator that was late, or lost records: its report says so."""
+
+
+class Sender:
+    """The generator's process. `last` is the latest line that it printed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.last = SendLine(0, 0.0)
+        self._process = process
+        self._log = log
+        self._reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, lines: IO[bytes]) -> None:
+        for line in lines:
+            self.last = msgspec.json.decode(line, type=SendLine)
+
+    @property
+    def running(self) -> bool:
+        """Whether it still sends."""
+        return self._process.poll() is None
+
+    def report(self) -> SendReport:
+        """Wait for the end. Raises SetupError when there is no report."""
+        status = self._process.wait(END_SECONDS)
+        self._reader.join(END_SECONDS)
+        if self.last.report is None or status not in {0, LATE}:
+            message = f"the load generator ended with status {status}\n{log_tail(self._log)}"
+            raise SetupError(message)
+        return self.last.report
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        if self.running:
+            self._process.terminate()
+            self._process.wait()
+
+
+@contextmanager
+def sending(place: Site, scenario: Path, *options: str) -> Iterator[Sender]:
+    """Have a generator send a written scenario during a block of code."""
+    log = place.run_dir / SEND_LOG
+    with log.open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603 - the project's own command
+            [sys.executable, "-m", "loadtest", "send", "--file", str(scenario), *options],
+            cwd=ROOT,
+            env=dict(place.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    sender = Sender(process, log)
+    try:
+        yield sender
+    finally:
+        sender.stop()
