@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_records_max: int = 1000
     dead_letters_in_a_row_max: int = 1000
     session_timeout_seconds: float = 6.0
+    checkpoint_wait_seconds: float = 30.0
+    """How long a restore waits for the markers of the last transaction to arrive everywhere."""
     log_level: str = "INFO"
 
 
@@ -86,6 +88,7 @@ VARIABLES = {
     "batch_records_max": "HOLDFAST_BATCH_RECORDS_MAX",
     "dead_letters_in_a_row_max": "HOLDFAST_DEAD_LETTERS_IN_A_ROW_MAX",
     "session_timeout_seconds": "HOLDFAST_SESSION_TIMEOUT_SECONDS",
+    "checkpoint_wait_seconds": "HOLDFAST_CHECKPOINT_WAIT_SECONDS",
     "log_level": "HOLDFAST_LOG_LEVEL",
 }
 ABOVE_ZERO = (

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pipeline.engine.stage import DecidingStage
     from pipeline.settings import Settings
 
-CHECKPOINT_WAIT_SECONDS = 30.0
-"""How long a restore waits for the last transaction's markers to arrive everywhere."""
 OFFSETS_WAIT_SECONDS = 60.0
 OFFSETS_REQUEST_SECONDS = 20.0
 OFFSETS_PAUSE_SECONDS = 0.2
@@ -107,7 +105,7 @@ class Restorer:
                         text = f"the changelog {log[0]}-{log[1]} cannot be read: {error}"
                         raise EngineError(text)
                 if not reading:
-                    deadline = deadline or time.monotonic() + CHECKPOINT_WAIT_SECONDS
+                    deadline = deadline or time.monotonic() + self._settings.checkpoint_wait_seconds
                     if time.monotonic() > deadline:
                         self._refuse(found, offsets)
         finally:

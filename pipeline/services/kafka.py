@@ -215,7 +215,8 @@ def _format(directory: Path, config: Path, command: tuple[str, ...]) -> None:
     """Give the directory its identity; what an earlier, broken attempt has left there goes first."""
     shutil.rmtree(directory / "data", ignore_errors=True)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(config))
+    # An id may begin with a dash, so it must not stand alone.
+    arguments = ("kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(config))
     try:
         done = subprocess.run(  # noqa: S603 - the command is this project's own
             (*command, *arguments),
