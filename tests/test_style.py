@@ -29,7 +29,7 @@ REGISTRY = re.compile(
         re.escape(name + domain)
         for name, domain in (
             ("py", "pi.org"),
-            ("pythonhosted", ".org"),
+            ("pythonho", "sted.org"),
             ("repo1.maven", ".org"),
             ("repo.maven", ".apache.org"),
             ("maven", ".google.com"),
