@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sinks import blocks
+from sinks.blocks import BLOCK_AGE_SECONDS_MAX, Block, Gatherer
+from sinks.log import LogRecord
+
+if TYPE_CHECKING:
+    import pytest
+
+OCTOBER_MS = int(datetime(2026, 10, 31, 23, 59, 59, 999_000, tzinfo=UTC).timestamp() * 1000)
+
+
+def _record(partition: int, offset: int, appended_ms: int = OCTOBER_MS, value: bytes = b"x") -> LogRecord:
+    return LogRecord(partition, offset, appended_ms, value)
+
+
+def _taken(gatherer: Gatherer, now_seconds: float) -> list[tuple[int, int, int, int]]:
+    found: list[Block] = []
+    while (block := gatherer.take(now_seconds)) is not None:
+        found.append(block)
+    return [(block.partition, block.first, block.last, len(block.rows)) for block in found]
+
+
+def test_a_young_block_waits_for_more_rows() -> None:
+    gatherer = Gatherer("t")
+    gatherer.add(_record(0, 5), 100.0)
+    assert gatherer.take(100.0 + BLOCK_AGE_SECONDS_MAX - 0.01) is None
+    gatherer.add(_record(0, 9), 100.2)
+    assert _taken(gatherer, 100.0 + BLOCK_AGE_SECONDS_MAX) == [(0, 5, 9, 2)]
+    assert gatherer.rows == 0
+
+
+def test_a_full_block_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_ROWS_MAX", 2)
+    gatherer = Gatherer("t")
+    for offset in range(5):
+        gatherer.add(_record(0, offset), 0.0)
+    assert _taken(gatherer, 0.0) == [(0, 0, 1, 2), (0, 2, 3, 2)]
+    assert gatherer.rows == 1
+
+
+def test_large_records_fill_a_block_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES_MAX", 10)
+    gatherer = Gatherer("t")
+    for offset in range(3):
+        gatherer.add(_record(0, offset, value=b"123456"), 0.0)
+    assert _taken(gatherer, 0.0) == [(0, 0, 1, 2)]
+
+
+def test_a_block_has_one_partition_and_one_month() -> None:
+    gatherer = Gatherer("t")
+    gatherer.add(_record(0, 1, OCTOBER_MS), 0.0)
+    gatherer.add(_record(1, 7, OCTOBER_MS), 0.0)
+    gatherer.add(_record(0, 2, OCTOBER_MS + 1), 0.0)
+    assert sorted(_taken(gatherer, 1.0)) == [(0, 1, 1, 1), (0, 2, 2, 1), (1, 7, 7, 1)]
+
+
+def test_a_partition_s_blocks_come_in_the_order_of_their_offsets() -> None:
+    gatherer = Gatherer("t")
+    for offset, appended_ms in enumerate((OCTOBER_MS, OCTOBER_MS + 1, OCTOBER_MS, OCTOBER_MS + 1)):
+        gatherer.add(_record(0, offset, appended_ms), 0.0)
+    assert [first for _, first, _, _ in _taken(gatherer, 1.0)] == [0, 1, 2, 3]
+
+
+def test_what_is_lost_is_forgotten() -> None:
+    gatherer = Gatherer("t")
+    gatherer.add(_record(0, 0), 0.0)
+    assert gatherer.oldest_ms() == OCTOBER_MS
+    gatherer.clear()
+    assert (gatherer.rows, gatherer.oldest_ms(), gatherer.take(9.9)) == (0, 0, None)
