@@ -41,11 +41,11 @@ NO_TWIN = frozenset({Standing.CANCELLED, Standing.REFUND_DUE})
 
 __all__ = ["State", "decide", "evolve"]
 
-Answer = tuple[Event | OrderNoted | PlaceHold | CancelHold | RequestReview, ...]
+Answers = tuple[Event | OrderNoted | PlaceHold | CancelHold | RequestReview, ...]
 
 
-def decide(state: State, command: OrderCommand) -> Answer:
-    """Answer a command. A repeated one changes nothing, and the answer says where the order stands."""
+def decide(state: State, command: OrderCommand) -> Answers:
+    """Answers a command. A repeated one changes nothing, and the answer says where the order stands."""
     match command:
         case SubmitOrder():
             seen = state.orders.get(command.order.internal_order_id)
@@ -66,7 +66,7 @@ def decide(state: State, command: OrderCommand) -> Answer:
             assert_never(command)
 
 
-def _create(state: State, command: SubmitOrder, parked: Parked) -> Answer:
+def _create(state: State, command: SubmitOrder, parked: Parked) -> Answers:
     """Take up a new order, with what is known of it already."""
     order, at = command.order, command.at
     order_id = order.internal_order_id
@@ -83,13 +83,12 @@ def _create(state: State, command: SubmitOrder, parked: Parked) -> Answer:
         paid_minor=order.paid_minor,
         currency=command.envelope.currency,
     )
+    paid = _payment(order, parked)
     if order.status is OrderStatus.CANCELLED or parked.cancel_reason is not None:
         reason = order.platform_status if parked.cancel_reason is None else parked.cancel_reason
         cancelled = OrderCancelled(order_id=order_id, at=at, from_state=Standing.AWAIT_PAY, reason=reason)
-        if parked.paid_minor is None:
-            return created, cancelled
-        return created, cancelled, RefundDue(order_id=order_id, at=at, paid_minor=parked.paid_minor)
-    paid = _payment(order, parked)
+        refunds = [RefundDue(order_id=order_id, at=at, paid_minor=payment.paid_minor) for payment in paid]
+        return created, cancelled, *refunds
     doubt = _doubt(state, command, units)
     if doubt is not None:
         return created, *_note(command, units, waiting=False), *paid, *_hold_for_review(command, doubt, paid=bool(paid))
@@ -184,7 +183,7 @@ def _hold_for_review(
     return held, review
 
 
-def _show_again(seen: Seen, command: SubmitOrder) -> Answer:
+def _show_again(seen: Seen, command: SubmitOrder) -> Answers:
     """Take what a known order shows: only a later state than the known one counts, and an older showing never does."""
     order, at = command.order, command.at
     order_id = order.internal_order_id
@@ -196,7 +195,7 @@ def _show_again(seen: Seen, command: SubmitOrder) -> Answer:
     return (OrderRepeated(order_id=order_id, at=at, from_state=seen.standing, to_state=seen.standing, kind="submit"),)
 
 
-def _paid_now(command: SubmitOrder, seen: Seen, order: Order) -> Answer:
+def _paid_now(command: SubmitOrder, seen: Seen, order: Order) -> Answers:
     """Go on with a known order that shows itself paid, and with what it says by now of units and address."""
     units = units_to_ship(order)
     if seen.standing is Standing.AWAIT_PAY and not units:
@@ -207,7 +206,7 @@ def _paid_now(command: SubmitOrder, seen: Seen, order: Order) -> Answer:
     return _pay(payment, msgspec.structs.replace(seen, rest=Waiting(units, _ship_to(order))))
 
 
-def _pay(command: PayOrder, seen: Seen) -> Answer:
+def _pay(command: PayOrder, seen: Seen) -> Answers:
     """Take the payment of a known order."""
     order_id, at, standing = command.order_id, command.at, seen.standing
     if seen.paid or standing is Standing.REFUND_DUE:
@@ -228,7 +227,7 @@ def _pay(command: PayOrder, seen: Seen) -> Answer:
     )
 
 
-def _cancel(command: SubmitOrder | CancelOrder, seen: Seen, order_id: str, reason: str) -> Answer:
+def _cancel(command: SubmitOrder | CancelOrder, seen: Seen, order_id: str, reason: str) -> Answers:
     """Cancel a known order: here while nothing is held for it, else by way of its hold."""
     at, standing = command.at, seen.standing
     if standing not in CANCELLABLE:
@@ -243,7 +242,7 @@ def _cancel(command: SubmitOrder | CancelOrder, seen: Seen, order_id: str, reaso
     return (OrderCancelled(order_id=order_id, at=at, from_state=standing, reason=reason),)
 
 
-def _park(command: PayOrder | CancelOrder, seen: Seen | None) -> Answer:
+def _park(command: PayOrder | CancelOrder, seen: Seen | None) -> Answers:
     """Remember what was said of an order that is not there yet."""
     parked = seen.rest if seen is not None and isinstance(seen.rest, Parked) else Parked()
     order_id, at = command.order_id, command.at

@@ -59,11 +59,11 @@ SHORT_NAMED_MAX = 5
 """How many of the SKUs that were missing a refusal names."""
 WAREHOUSES_PER_POOL_MAX = 64
 
-Answer = tuple[Event | RoutingCommand | RequestReview, ...]
+Answers = tuple[Event | RoutingCommand | RequestReview, ...]
 
 
-def decide(state: State, command: StockCommand) -> Answer:
-    """Answer a command."""
+def decide(state: State, command: StockCommand) -> Answers:
+    """Answers a command."""
     match command:
         case PlaceHold():
             return _place(state, command)
@@ -79,7 +79,7 @@ def decide(state: State, command: StockCommand) -> Answer:
             assert_never(command)
 
 
-def _place(state: State, command: PlaceHold) -> Answer:
+def _place(state: State, command: PlaceHold) -> Answers:
     """Hold all units of an order, or none."""
     order_id, pool, at = command.order_id, command.pool, command.at
     if (hold := state.holds.get(order_id)) is not None:
@@ -106,7 +106,7 @@ def _place(state: State, command: PlaceHold) -> Answer:
     return refused, RequestReview(at=at, pool=pool, order_id=order_id, reason=reason, evidence=evidence)
 
 
-def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answer:
+def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answers:
     """Take a fulfilment order's units out of its hold, once: they left, or they are free again."""
     order_id, pool, at, fulfilment_id = command.order_id, command.pool, command.at, command.fulfilment_id
     hold = state.holds.get(order_id)
@@ -143,7 +143,7 @@ def _first_answer(hold: Hold | None, command: ConsumeHold | ReleaseHold) -> str:
     return "" if all(units <= open_units.get(sku, 0) for sku, units in asked.items()) else "not outstanding"
 
 
-def _cancel(state: State, command: CancelHold) -> Answer:
+def _cancel(state: State, command: CancelHold) -> Answers:
     """Cancel what is held: units are released only when it is proven that they will not ship."""
     order_id, pool, at, reason = command.order_id, command.pool, command.at, command.reason
     hold = state.holds.get(order_id)
@@ -174,7 +174,7 @@ def _units(units: tuple[SkuUnits, ...]) -> dict[str, int]:
     return sums
 
 
-def _feed(state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock) -> Answer:
+def _feed(state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock) -> Answers:
     """Take a stock feed."""
     known = state.networks.get(command.pool)
     warehouses = known.warehouses if known is not None else ()
@@ -189,7 +189,7 @@ def _feed(state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock)
             assert_never(command)
 
 
-def _register(command: RegisterWarehouse, warehouses: tuple[str, ...]) -> Answer:
+def _register(command: RegisterWarehouse, warehouses: tuple[str, ...]) -> Answers:
     at, pool, warehouse = command.at, command.pool, command.warehouse
     north, east = command.latitude, command.longitude
     if warehouse not in warehouses and len(warehouses) >= WAREHOUSES_PER_POOL_MAX:
@@ -202,7 +202,7 @@ def _register(command: RegisterWarehouse, warehouses: tuple[str, ...]) -> Answer
     )
 
 
-def _receive(command: ReceiveStock, warehouses: tuple[str, ...]) -> Answer:
+def _receive(command: ReceiveStock, warehouses: tuple[str, ...]) -> Answers:
     at, pool, warehouse = command.at, command.pool, command.warehouse
     worst = min(command.units, key=lambda unit: unit.units, default=SkuUnits("", 0))
     if warehouse not in warehouses:
@@ -215,7 +215,7 @@ def _receive(command: ReceiveStock, warehouses: tuple[str, ...]) -> Answer:
     )
 
 
-def _adjust(state: State, command: AdjustStock, warehouses: tuple[str, ...]) -> Answer:
+def _adjust(state: State, command: AdjustStock, warehouses: tuple[str, ...]) -> Answers:
     at, pool, warehouse = command.at, command.pool, command.warehouse
     change = SkuUnits(command.sku, command.change_units)
     if warehouse not in warehouses:

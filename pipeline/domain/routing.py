@@ -47,13 +47,13 @@ __all__ = ["State", "decide", "evolve"]
 NO_ROUTE = "no route"
 SETTLED = "settled"
 
-Answer = tuple[Event | IssueWaybill | CancelFulfilment | ReleaseHold, ...]
+Answers = tuple[Event | IssueWaybill | CancelFulfilment | ReleaseHold, ...]
 Offer = tuple[Warehouse, float, list[int]]
 """A candidate: how far it is in kilometres, and how many of the units of each line it could ship."""
 
 
-def decide(state: State, command: RoutingCommand) -> Answer:
-    """Answer a command."""
+def decide(state: State, command: RoutingCommand) -> Answers:
+    """Answers a command."""
     match command:
         case RouteOrder():
             return _route(state, command)
@@ -77,7 +77,7 @@ def decide(state: State, command: RoutingCommand) -> Answer:
             assert_never(command)
 
 
-def _route(state: State, command: RouteOrder) -> Answer:
+def _route(state: State, command: RouteOrder) -> Answers:
     """Choose an order's warehouses."""
     order_id, pool, at = command.order_id, command.pool, command.at
     if (route := state.routes.get(order_id)) is not None:
@@ -163,7 +163,7 @@ def _fulfilment(command: RouteOrder | CancelRoute, part: RoutePart | Part, parts
     )
 
 
-def _settle(state: State, command: SettleAllocation) -> Answer:
+def _settle(state: State, command: SettleAllocation) -> Answers:
     """Take a part off its warehouse's shelves, shipped or not."""
     order_id, settled = command.order_id, command.fulfilment_id
     route = state.routes.get(order_id)
@@ -180,7 +180,7 @@ def _settle(state: State, command: SettleAllocation) -> Answer:
     )
 
 
-def _cancel(state: State, command: CancelRoute) -> Answer:
+def _cancel(state: State, command: CancelRoute) -> Answers:
     """Ask for each part to be stopped that has not left."""
     route = state.routes.get(command.order_id)
     if route is None or route.state is not RouteState.ROUTED or not route.outstanding:

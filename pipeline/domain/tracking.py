@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "decide", "evolve"]
 
-Answer = tuple[Event | ConsumeHold, ...]
+Answers = tuple[Event | ConsumeHold, ...]
 
 
-def decide(state: State, command: TrackingCommand) -> Answer:
-    """Answer a command."""
+def decide(state: State, command: TrackingCommand) -> Answers:
+    """Answers a command."""
     shipment = state.shipments.get(command.fulfilment_id)
     match command:
         case ReportShipment():
-            return _park(command) if shipment is None else _report(command.fulfilment_id, shipment, command)
+            return _park(state, command) if shipment is None else _report(command.fulfilment_id, shipment, command)
         case TrackShipment():
             return _track(state, command) if shipment is None else (_ignored(command, shipment, reasons.REPEATED),)
         case StopTracking():
@@ -55,7 +55,7 @@ def decide(state: State, command: TrackingCommand) -> Answer:
             assert_never(command)
 
 
-def _track(state: State, command: TrackShipment) -> Answer:
+def _track(state: State, command: TrackShipment) -> Answers:
     """Follow a parcel, and apply the reports that came before it."""
     key, fulfilment = command.fulfilment_id, command.fulfilment
     event = ShipmentTracked(
@@ -86,7 +86,11 @@ def _time(report: ParkedReport) -> tuple[int, str]:
     return report.at, report.report_id
 
 
-def _park(command: ReportShipment) -> Answer:
+def _park(state: State, command: ReportShipment) -> Answers:
+    """Keep a report until its parcel comes."""
+    known = state.parked.get(command.fulfilment_id)
+    if known is not None and any(report.report_id == command.report_id for report in known.reports):
+        return (_ignored_report(command.fulfilment_id, command, "", reasons.REPEATED),)
     parked = ReportParked(
         order_id=order_of(command.fulfilment_id),
         at=command.at,
@@ -100,23 +104,13 @@ def _park(command: ReportShipment) -> Answer:
     return (parked,)
 
 
-def _report(key: str, shipment: Shipment, report: ReportShipment | ParkedReport) -> Answer:
+def _report(key: str, shipment: Shipment, report: ReportShipment | ParkedReport) -> Answers:
     """Move a parcel, or say why not."""
     order_id = order_of(key)
     status = NEXT[shipment.status].get(report.report)
     reason = _objection(shipment, report, status)
     if status is None or reason:
-        ignored = ReportIgnored(
-            order_id=order_id,
-            at=report.at,
-            from_state=shipment.status,
-            to_state=shipment.status,
-            fulfilment_id=key,
-            report_id=report.report_id,
-            code=report.code,
-            reason=reason,
-        )
-        return (ignored,)
+        return (_ignored_report(key, report, shipment.status, reason),)
     outbound = bool(shipment.units) and status in LEFT
     event = ShipmentMoved(
         order_id=order_id,
@@ -138,6 +132,19 @@ def _report(key: str, shipment: Shipment, report: ReportShipment | ParkedReport)
     return event, consume
 
 
+def _ignored_report(key: str, report: ReportShipment | ParkedReport, status: str, reason: str) -> ReportIgnored:
+    return ReportIgnored(
+        order_id=order_of(key),
+        at=report.at,
+        from_state=status,
+        to_state=status,
+        fulfilment_id=key,
+        report_id=report.report_id,
+        code=report.code,
+        reason=reason,
+    )
+
+
 def _objection(shipment: Shipment, report: ReportShipment | ParkedReport, status: Status | None) -> str:
     """Say why a report does not count; empty if it does."""
     if report.report is Report.OTHER:
@@ -152,7 +159,7 @@ def _objection(shipment: Shipment, report: ReportShipment | ParkedReport, status
     return reasons.NO_LEGAL_MOVE if status is None else ""
 
 
-def _stop(state: State, command: StopTracking, shipment: Shipment | None) -> Answer:
+def _stop(state: State, command: StopTracking, shipment: Shipment | None) -> Answers:
     """Stop following a parcel whose waybill was voided."""
     if shipment is not None and shipment.status is Status.STOPPED:
         return (_ignored(command, shipment, reasons.REPEATED),)

@@ -1,0 +1,201 @@
+"""Histories for every stage: commands in any order, over few names, so that they meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from pipeline.domain.commands import (
+    AdjustStock,
+    Answer,
+    CallKind,
+    CancelFulfilment,
+    CancelHold,
+    CancelOrder,
+    ConsumeHold,
+    Fulfilment,
+    IssueWaybill,
+    PayOrder,
+    PlaceHold,
+    ReceiveStock,
+    RecordAnswer,
+    RegisterWarehouse,
+    ReleaseHold,
+    Report,
+    ReportShipment,
+    StopTracking,
+    TrackShipment,
+)
+from pipeline.domain.ingest import Arrival
+from pipeline.domain.orders import OrderStatus, SkuUnits, fulfilment_id
+from pipeline.domain.routing_commands import CancelRoute, OpenWarehouse, RouteOrder, SettleAllocation, StockShelf
+from tests.domain.orders import HOUR_MS, NOON, POOL, SHIP_TO, lines, order_id, submit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SKUS = ("X", "Y", "Z")
+WAREHOUSES = ("w1", "w2")
+ORDERS = tuple(order_id(name) for name in "ABC")
+
+times = st.integers(NOON, NOON + 3 * HOUR_MS)
+pools = st.just(POOL)
+order_ids = st.sampled_from(ORDERS)
+fulfilments = st.builds(fulfilment_id, order_ids, st.integers(0, 2))
+some_units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 3), min_size=1).map(
+    lambda units: tuple(SkuUnits(sku, units[sku]) for sku in sorted(units))
+)
+reasons = st.sampled_from(("buyer", "other"))
+ship_to = st.sampled_from((SHIP_TO, msgspec.structs.replace(SHIP_TO, province="Narnia")))
+
+
+@st.composite
+def submissions(draw: st.DrawFn) -> Any:  # noqa: ANN401
+    """Submit one of few orders, in any state, to one of few receivers, some with nothing to ship."""
+    created_at = draw(times)
+    status = draw(st.sampled_from((OrderStatus.AWAIT_PAY, OrderStatus.PAID, OrderStatus.CANCELLED)))
+    return submit(
+        draw(st.sampled_from("ABC")),
+        status=status,
+        created_at=created_at,
+        updated_at=draw(times),
+        paid_minor=draw(st.integers(0, 2)),
+        buyer_id=draw(st.sampled_from(("", "b"))),
+        receiver_key=draw(st.sampled_from(("", "r1", "r2"))),
+        lines=lines(**draw(st.dictionaries(st.sampled_from(SKUS), st.integers(0, 2)))),
+    )
+
+
+pays = st.builds(PayOrder, at=times, pool=pools, order_id=order_ids, paid_minor=st.integers(1, 3))
+cancels = st.builds(CancelOrder, at=times, pool=pools, order_id=order_ids, reason=reasons)
+order_commands = st.one_of(submissions(), pays, cancels)
+
+feed_ids = st.sampled_from(("f1", "f2", "f3", "f4"))
+warehouses = st.sampled_from(WAREHOUSES)
+degrees = st.sampled_from((20.0, 30.0, 40.0))
+stock_commands = st.one_of(
+    st.builds(PlaceHold, at=times, pool=pools, order_id=order_ids, units=some_units, ship_to=ship_to),
+    st.builds(CancelHold, at=times, pool=pools, order_id=order_ids, reason=reasons),
+    st.builds(ConsumeHold, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, units=some_units),
+    st.builds(
+        ReleaseHold,
+        at=times,
+        pool=pools,
+        order_id=order_ids,
+        fulfilment_id=fulfilments,
+        units=some_units,
+        reason=reasons,
+    ),
+    st.builds(
+        RegisterWarehouse,
+        at=times,
+        pool=pools,
+        feed_id=st.sampled_from(("g1", "g2")),
+        warehouse=warehouses,
+        latitude=degrees,
+        longitude=degrees,
+    ),
+    st.builds(
+        ReceiveStock,
+        at=times,
+        pool=pools,
+        feed_id=feed_ids,
+        warehouse=warehouses,
+        units=st.lists(st.builds(SkuUnits, st.sampled_from(SKUS), st.integers(-1, 9)), max_size=3).map(tuple),
+    ),
+    st.builds(
+        AdjustStock,
+        at=times,
+        pool=pools,
+        feed_id=feed_ids,
+        warehouse=warehouses,
+        sku=st.sampled_from(SKUS),
+        change_units=st.integers(-9, 9),
+        reason=reasons,
+    ),
+)
+
+routing_commands = st.one_of(
+    st.builds(RouteOrder, at=times, pool=pools, order_id=order_ids, units=some_units, ship_to=ship_to),
+    st.builds(CancelRoute, at=times, pool=pools, order_id=order_ids, reason=reasons),
+    st.builds(
+        SettleAllocation, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, shipped=st.booleans()
+    ),
+    st.builds(StockShelf, at=times, pool=pools, warehouse=warehouses, units=some_units),
+    st.builds(
+        StockShelf,
+        at=times,
+        pool=pools,
+        warehouse=warehouses,
+        units=st.builds(SkuUnits, st.sampled_from(SKUS), st.integers(-5, -1)).map(lambda unit: (unit,)),
+    ),
+    st.builds(OpenWarehouse, at=times, pool=pools, warehouse=warehouses, latitude=degrees, longitude=degrees),
+)
+
+
+def fulfilment(key: str) -> Fulfilment:
+    """Give a fulfilment order: what it ships follows from its id, as it does in the flow."""
+    units = (SkuUnits("X", 1 + int(key[-1])),)
+    return Fulfilment(
+        fulfilment_id=key, order_id=key.rpartition("-")[0], pool=POOL, warehouse="w1", parts=2, units=units
+    )
+
+
+waybill_commands = st.one_of(
+    st.builds(
+        lambda at, key: IssueWaybill(at=at, fulfilment_id=key, fulfilment=fulfilment(key), ship_to=SHIP_TO),
+        times,
+        fulfilments,
+    ),
+    st.builds(
+        lambda at, key, reason: CancelFulfilment(at=at, fulfilment_id=key, fulfilment=fulfilment(key), reason=reason),
+        times,
+        fulfilments,
+        reasons,
+    ),
+    st.builds(
+        RecordAnswer,
+        at=times,
+        fulfilment_id=fulfilments,
+        key=st.just("k"),
+        kind=st.sampled_from(CallKind),
+        answer=st.sampled_from(Answer),
+        waybill_no=st.sampled_from(("", "SF1")),
+        reason=reasons,
+    ),
+)
+
+tracking_commands = st.one_of(
+    st.builds(
+        lambda at, key: TrackShipment(
+            at=at, fulfilment_id=key, fulfilment=fulfilment(key), carrier="sf", waybill_no="SF1"
+        ),
+        times,
+        fulfilments,
+    ),
+    st.builds(
+        ReportShipment,
+        at=times,
+        fulfilment_id=fulfilments,
+        report_id=st.sampled_from(tuple("12345678")),
+        report=st.sampled_from(Report),
+        code=st.just("50"),
+        waybill_no=st.just("SF1"),
+        place=st.just("Hangzhou"),
+    ),
+    st.builds(StopTracking, at=times, fulfilment_id=fulfilments),
+)
+
+arrivals = st.builds(Arrival, order_commands, st.just("web"), st.just("s1"), st.just("A"))
+
+COMMANDS: Mapping[str, st.SearchStrategy[Any]] = {
+    "ingest": arrivals,
+    "dedup": order_commands,
+    "reservation": stock_commands,
+    "routing": routing_commands,
+    "waybill": waybill_commands,
+    "tracking": tracking_commands,
+}
+"""What each deciding stage may be told, by its name."""

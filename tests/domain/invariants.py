@@ -1,0 +1,122 @@
+"""What must be true of each stage's tables after every command, worked out afresh from what the tables hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pipeline.domain.dedup_state import Parked, Standing, Waiting
+from pipeline.domain.events import HoldConsumed, StockAdjusted, StockReceived
+from pipeline.domain.routing_state import SHIPPED
+from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
+from pipeline.domain.tracking_state import LEFT, PARKED_REPORTS_MAX, Status
+from pipeline.domain.waybill_state import AttemptState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.domain import dedup, reservation, routing, tracking, waybill
+    from pipeline.domain.orders import SkuUnits
+    from tests.domain.folding import Folded
+
+
+def check_invariants(folded: Folded) -> None:
+    """Check a stage's invariants."""
+    checks = {
+        "dedup": check_dedup,
+        "reservation": check_reservation,
+        "routing": check_routing,
+        "waybill": check_waybill,
+        "tracking": check_tracking,
+    }
+    if folded.stage.name in checks:
+        checks[folded.stage.name](folded)
+
+
+def check_dedup(folded: Folded) -> None:
+    state: dedup.State = folded.state
+    for order_id, seen in state.orders.items():
+        assert isinstance(seen.rest, Parked) == (seen.standing is Standing.PARKED), order_id
+        assert isinstance(seen.rest, Waiting) == (seen.standing is Standing.AWAIT_PAY), order_id
+    for receiver in state.receivers.values():
+        assert list(receiver.recent) == sorted(receiver.recent, key=lambda order: (order.created_at, order.order_id))
+        assert all(order.order_id in state.orders for order in receiver.recent)
+
+
+def check_reservation(folded: Folded) -> None:
+    """Check 0 <= held <= on hand; held is what the open holds hold; on hand is what came less what went."""
+    state: reservation.State = folded.state
+    held = count(unit for hold in state.holds.values() for unit in hold.units)
+    on_hand: Counter[str] = Counter()
+    for fact in folded.facts:
+        match fact:
+            case StockReceived():
+                on_hand.update(count(fact.units))
+            case StockAdjusted():
+                on_hand[fact.sku] += fact.change_units
+            case HoldConsumed():
+                on_hand.subtract(count(fact.units))
+    for key, balance in state.stock.items():
+        sku = key.partition("|")[2]
+        assert 0 <= balance.held <= balance.on_hand, key
+        assert balance.held == held.pop(sku, 0), key
+        assert balance.on_hand == on_hand[sku], key
+    assert not +held
+    for hold in state.holds.values():
+        settled = (*hold.consumed, *hold.released)
+        assert len(set(settled)) == len(settled)
+
+
+def check_routing(folded: Folded) -> None:
+    """Check that allocated is what the outstanding parts take; on hand is what came less what shipped."""
+    state: routing.State = folded.state
+    allocated: Counter[tuple[str, str]] = Counter()
+    for route in state.routes.values():
+        for outstanding in route.outstanding:
+            allocated.update({(outstanding.warehouse, unit.sku): unit.units for unit in outstanding.units})
+    on_hand: Counter[tuple[str, str]] = Counter()
+    parts = {}
+    for fact in folded.facts:
+        match fact:
+            case ShelfStocked():
+                on_hand.update({(fact.warehouse, unit.sku): unit.units for unit in fact.units})
+            case OrderRouted():
+                parts.update({part.fulfilment_id: part for part in fact.parts})
+            case AllocationSettled() if fact.to_state == SHIPPED:
+                part = parts[fact.fulfilment_id]
+                on_hand.subtract({(part.warehouse, unit.sku): unit.units for unit in part.units})
+    for key, shelf in state.shelves.items():
+        _, warehouse, sku = key.split("|")
+        assert shelf.allocated == allocated[warehouse, sku], key
+        assert shelf.on_hand == on_hand[warehouse, sku], key
+
+
+def check_waybill(folded: Folded) -> None:
+    """Keep what the next call or request needs, and nothing that none needs."""
+    state: waybill.State = folded.state
+    for key, attempt in state.attempts.items():
+        needed = attempt.state in {AttemptState.CLAIMED, AttemptState.UNKNOWN, AttemptState.VOIDING}
+        settled = attempt.state in {AttemptState.ISSUED, AttemptState.COLLECTED, AttemptState.CANCELLED}
+        assert not needed or attempt.fulfilment is not None, key
+        assert not settled or (attempt.fulfilment is None and attempt.ship_to is None), key
+        assert attempt.waybill_no or attempt.state not in {AttemptState.ISSUED, AttemptState.COLLECTED}, key
+
+
+def check_tracking(folded: Folded) -> None:
+    """Keep a parcel's units until it leaves, and reports until their parcel comes."""
+    state: tracking.State = folded.state
+    for key, shipment in state.shipments.items():
+        if shipment.status in LEFT:
+            assert not shipment.units, key
+        if shipment.status is Status.WAITING:
+            assert shipment.units, key
+        assert key not in state.parked
+    assert all(0 < len(parked.reports) <= PARKED_REPORTS_MAX for parked in state.parked.values())
+
+
+def count(units: Iterable[SkuUnits]) -> Counter[str]:
+    """Sum units by SKU."""
+    sums: Counter[str] = Counter()
+    for unit in units:
+        sums[unit.sku] += unit.units
+    return sums
