@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import counting
-
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.stage import Record
 from pipeline.engine.tables import PartitionTables
 from pipeline.errors import EngineError
+from tests.engine import counting
 
 PAYMENT = b'{"command":"PayOrder","at":5,"pool":"p","order_id":"o-1","paid_minor":100}'
 

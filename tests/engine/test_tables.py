@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import counting
-
 from pipeline.engine.tables import CHECKPOINT_KEY, PartitionTables, checkpoint
 from pipeline.errors import EngineError
+from tests.engine import counting
 
 KEYS = st.sampled_from(["a", "b", "c:d", "é"])
 CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 9)), max_size=30)
@@ -22,7 +16,8 @@ CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 9)), max_size=30)
 def test_a_table_restored_from_its_changelog_is_the_table_that_wrote_it(
     transactions: list[list[tuple[str, int | None]]],
 ) -> None:
-    live, log = PartitionTables(counting.FIRST), []
+    live = PartitionTables(counting.FIRST)
+    log: list[tuple[bytes, bytes | None]] = []
     for offset, changes in enumerate(transactions):
         for key, number in changes:
             if number is None:
@@ -32,8 +27,8 @@ def test_a_table_restored_from_its_changelog_is_the_table_that_wrote_it(
         live.next_offset = offset + 1
         log += list(live.changes())
     restored = PartitionTables(counting.FIRST)
-    for key, value in log:
-        restored.restore(key, value)
+    for name, value in log:
+        restored.restore(name, value)
     assert restored.tables[0] == live.tables[0]
     assert restored.next_offset == live.next_offset
 

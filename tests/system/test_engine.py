@@ -16,7 +16,8 @@ import confluent_kafka
 import orjson
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from pipeline.services import running
 from pipeline.services.process import wait_until
