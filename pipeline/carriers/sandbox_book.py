@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -130,17 +131,18 @@ def open_book(path: Path) -> tuple[Book, list[AnyEntry]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    file = path.open("r+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        message = f"{path}: another sandbox has this book open"
-        raise SetupError(message) from error
-    whole, cut, _ = file.read().rpartition(b"\n")
-    entries = [_read_line(path, number, line) for number, line in enumerate(whole.split(b"\n"), 1) if line]
-    file.seek(len(whole) + len(cut))
-    file.truncate()
+    with ExitStack() as unless_opened:
+        file = unless_opened.enter_context(path.open("r+b"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message = f"{path}: another sandbox has this book open"
+            raise SetupError(message) from error
+        whole, cut, _ = file.read().rpartition(b"\n")
+        entries = [_read_line(path, number, line) for number, line in enumerate(whole.split(b"\n"), 1) if line]
+        file.seek(len(whole) + len(cut))
+        file.truncate()
+        unless_opened.pop_all()
     return Book(file), entries
 
 

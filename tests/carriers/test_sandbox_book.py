@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.carriers.sandbox_book import Accepted, Cancelled, Moved, Refused, Reported, open_book
+from pipeline.errors import SetupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.carriers.sandbox_book import AnyEntry
+
+ENTRIES: list[AnyEntry] = [
+    Accepted(at=1, order_id="o-1", waybill_no="SF1", answered=True),
+    Refused(at=2, order_id="o-2", answered=False),
+    Moved(at=3, order_id="o-1", step=1, op_code="50", route_id="11"),
+    Reported(at=3, steps=[("o-1", 1)]),
+    Cancelled(at=4, order_id="o-3", answered=True),
+]
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+def write(path: Path, entries: list[AnyEntry]) -> None:
+    async def writing() -> None:
+        book, _ = open_book(path)
+        running = asyncio.create_task(book.run())
+        for entry in entries:
+            book.add(entry)
+            await book.durable()
+            assert lines(path)[-1].endswith(b"}")
+        running.cancel()
+        book.close()
+
+    asyncio.run(writing())
+
+
+def read(path: Path) -> list[AnyEntry]:
+    async def reading() -> list[AnyEntry]:
+        book, entries = open_book(path)
+        book.close()
+        return entries
+
+    return asyncio.run(reading())
+
+
+def test_a_book_keeps_what_was_durable(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "book", ENTRIES[:3])
+    write(tmp_path / "a" / "book", ENTRIES[3:])
+    assert read(tmp_path / "a" / "book") == ENTRIES
+
+
+def test_nothing_is_lost_at_the_close(tmp_path: Path) -> None:
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        book.add(ENTRIES[0])
+        book.close()
+
+    asyncio.run(writing())
+    assert read(tmp_path / "book") == ENTRIES[:1]
+
+
+def test_entries_that_come_together_share_a_write(tmp_path: Path) -> None:
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        running = asyncio.create_task(book.run())
+        for entry in ENTRIES:
+            book.add(entry)
+        assert lines(tmp_path / "book") == []
+        await asyncio.gather(*(book.durable() for _ in ENTRIES))
+        assert len(lines(tmp_path / "book")) == len(ENTRIES)
+        running.cancel()
+        book.close()
+
+    asyncio.run(writing())
+
+
+def test_what_is_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk_may_go_on, disk_is_asked = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def slow_fsync(file: int) -> None:
+        disk_is_asked.set()
+        disk_may_go_on.wait()
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", slow_fsync)
+
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        running = asyncio.create_task(book.run())
+        book.add(ENTRIES[0])
+        await asyncio.to_thread(disk_is_asked.wait)
+        waiting = asyncio.create_task(book.durable())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        disk_may_go_on.set()
+        await waiting
+        running.cancel()
+        book.close()
+
+    asyncio.run(writing())
+    assert read(tmp_path / "book") == ENTRIES[:1]
+
+
+@pytest.mark.parametrize(
+    "torn", [b"{", b'{"entry":"acc', b'{"entry":"refused","at":9,"order_id":"o-9","answered":true}']
+)
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "book"
+    write(path, ENTRIES[:1])
+    with path.open("ab") as file:
+        file.write(torn)
+    write(path, ENTRIES[1:])
+    assert read(path) == ENTRIES
+
+
+def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "book"
+    write(path, ENTRIES[:1])
+    with path.open("ab") as file:
+        file.write(b'{"entry":"moved","at":"noon"}\n')
+    write_second = r"book:2: not an entry of the book: .*at"
+    with pytest.raises(SetupError, match=write_second):
+        read(path)
+
+
+def test_a_book_has_one_writer(tmp_path: Path) -> None:
+    async def opening() -> None:
+        book, _ = open_book(tmp_path / "book")
+        with pytest.raises(SetupError, match="another sandbox has this book open"):
+            open_book(tmp_path / "book")
+        book.close()
+
+    asyncio.run(opening())
