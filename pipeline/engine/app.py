@@ -13,6 +13,8 @@ from faust.types import TP
 from pipeline import metrics
 from pipeline.engine.batches import BatchSchema, Transport
 from pipeline.engine.engine import Engine
+from pipeline.engine.outputs import ORDER_EVENTS
+from pipeline.engine.security import credentials
 from pipeline.engine.stage import CallingStage, Stage
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def create_app(settings: Settings, stages: Sequence[Stage]) -> App:
         broker=f"kafka://{settings.kafka}",
         datadir=str(settings.run_dir / "faust" / f"{settings.deployment}-{settings.slot}"),
         store="memory://",
+        broker_credentials=credentials(settings.kafka_config),
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -138,4 +141,8 @@ def _agent(engine: Engine, stage: Stage) -> Callable[[StreamT[Any]], Any]:
                 engine.crash(error)
 
     agent.__module__, agent.__name__, agent.__qualname__ = "agents", stage.name, stage.name
+    written = {topic.name for topic in stage.writes.values()}
+    if not isinstance(stage, CallingStage):
+        written.add(ORDER_EVENTS)
+    agent.__doc__ = f"Writes {', '.join(sorted(written))}."
     return agent

@@ -49,7 +49,7 @@ class Engine:
         self.membership: Membership | None = None
         """The membership that batches are read under; None while partitions are revoked."""
         self.partitions: dict[Partition, PartitionTables] = {}
-        self._transaction = Transaction(settings)
+        self._transaction: Transaction
         self._restorer = Restorer(settings, [stage for stage in stages if isinstance(stage, DecidingStage)])
         self._deciding: dict[str, Deciding] = {}
         self._calling: dict[str, Calling] = {}
@@ -62,7 +62,7 @@ class Engine:
 
     async def start(self) -> None:
         """Fence the slot's former worker, and open the first transaction."""
-        await self._block(self._transaction.open)
+        self._transaction = await self._block(Transaction, self.settings)
         limit = self.settings.dead_letters_in_a_row_max
         for topic, stage in self.stages.items():
             if isinstance(stage, DecidingStage):

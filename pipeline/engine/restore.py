@@ -57,12 +57,11 @@ class Restorer:
 
     def __init__(self, settings: Settings, stages: Collection[DecidingStage]) -> None:
         self._settings = settings
-        self._admin = clients.admin(settings)
         self._stages = {stage.reads.name: stage for stage in stages if stage.tables}
 
     def committed(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Read the offsets to resume from. Raises RefusedStartError where a partition has none."""
-        offsets = committed_offsets(self._admin, self._settings.deployment, partitions)
+        offsets = committed_offsets(clients.admin(self._settings), self._settings.deployment, partitions)
         for (topic, number), offset in sorted(offsets.items()):
             if offset < 0:
                 message = (

@@ -25,13 +25,11 @@ class Transaction:
     """
 
     def __init__(self, settings: Settings) -> None:
+        """Fence whoever had this slot before, and begin. Blocks. Raises RefusedStartError."""
         self._producer = clients.transactional_producer(settings)
         self.produce = self._producer.produce
         self.offsets: dict[Partition, int] = {}
         self.records = 0
-
-    def open(self) -> None:
-        """Fence whoever had this slot before, and begin. Blocks."""
         try:
             self._producer.init_transactions(INIT_SECONDS)
             self._producer.begin_transaction()
@@ -61,11 +59,3 @@ class Transaction:
             raise UnknownOutcomeError(message) from error
         self.offsets.clear()
         self.records = 0
-
-    def abort(self) -> None:
-        """Give up what is open, so that readers need not wait for the timeout. Blocks; failure changes nothing."""
-        try:
-            self._producer.abort_transaction(COMMIT_SECONDS)
-        except KafkaException as error:
-            message = f"the transaction did not abort: {error}"
-            raise UnknownOutcomeError(message) from error
