@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import urllib3
 
@@ -52,7 +52,7 @@ def start(directory: Path) -> Running:
 def answers(address: str) -> bool:
     """Say whether a server answers `SELECT 1`."""
     url = urllib3.util.parse_url(address)
-    headers = urllib3.make_headers(basic_auth=url.auth) if url.auth else {}
+    headers = urllib3.make_headers(basic_auth=unquote(url.auth)) if url.auth else {}
     target = f"{url.scheme}://{url.host}:{url.port}/?query=SELECT%201"
     try:
         with urllib3.PoolManager(retries=False, timeout=PROBE_SECONDS) as pool:

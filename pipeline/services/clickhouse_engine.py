@@ -93,18 +93,17 @@ class Engine:
 
     def run(self, statement: Statement) -> Answer:
         """Run a statement to its end. Raises EngineRefusal."""
-        if _FILES.search(statement.text[:4096] + statement.text[-4096:]):
-            raise EngineRefusal(
-                NOT_IMPLEMENTED, "Code: 48. DB::Exception: INTO OUTFILE and FROM INFILE name files of the server"
-            )
         handle = self._open()
         try:
             _prepare(handle, statement)
-            insert = _INSERT.match(statement.text)
+            beginning = statement.text[:HEAD_BYTES_MAX]
+            insert = _INSERT.match(beginning)
             if insert and not _OWN_ROWS.search(_unquoted(insert["head"])):
-                return _insert(
-                    handle, insert["head"].decode(), insert["format"].decode(), statement.text[insert.end() :]
-                )
+                rows = statement.text[insert.end() :]
+                return _insert(handle, insert["head"].decode(), insert["format"].decode(), rows)
+            if _FILES.search(_unquoted(statement.text)):
+                message = "Code: 48. DB::Exception: INTO OUTFILE and FROM INFILE would name files of the server"
+                raise EngineRefusal(NOT_IMPLEMENTED, message)
             return _query(handle, statement)
         except UnicodeDecodeError as error:
             raise EngineRefusal(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NETWORK_ERROR = 210
 THREADS = 16
 """How many statements run at once; others wait."""
-SHUTDOWN_SECONDS = 10.0
+SHUTDOWN_SECONDS = 3.0
 """How long running statements may take when the server is asked to stop."""
 PASSWORD_VARIABLE = "HOLDFAST_CLICKHOUSE_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
