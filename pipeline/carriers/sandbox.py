@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ class Sandbox:
         self._check_word = check_word
         self._calls: Counter[str] = Counter()
         self._counters: Counter[str] = Counter()
+        self._stopping = asyncio.Event()
         self._pusher = Pusher(push_url, book, self._carrier.parcels) if push_url else None
         if self._pusher:
             self._pusher.add(self._carrier.unreported)
@@ -61,6 +63,7 @@ class Sandbox:
         app.router.add_post("/std/service", self._serve)
         app.router.add_get("/control", self._show)
         app.router.add_post("/control", self._change)
+        app.on_shutdown.append(self._stop)
         return app
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
@@ -100,7 +103,8 @@ class Sandbox:
             case Fault.SLOW:
                 await asyncio.sleep(self._carrier.behaviour.slow_seconds)
             case Fault.LOST:
-                await asyncio.sleep(LOST_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), LOST_SECONDS)
                 if request.transport:
                     request.transport.close()
             case Fault.DISCARDED:
@@ -125,6 +129,9 @@ class Sandbox:
             await self._book.durable()
             if self._pusher:
                 self._pusher.add(moves)
+
+    async def _stop(self, _app: web.Application) -> None:
+        self._stopping.set()
 
     async def _show(self, _request: web.Request) -> web.Response:
         counters = dict(self._counters) | {"orders": len(self._carrier.parcels)}

@@ -114,3 +114,11 @@ def start_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
     yield start
     for sandbox in started:
         kill(sandbox.process)
+
+
+@pytest.fixture(scope="module")
+def quiet_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Give a sandbox that reports nothing, for tests that change nothing in it."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("quiet"), ("--report-interval-seconds", "3600"))
+    yield sandbox
+    kill(sandbox.process)
