@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from sinks.blocks import Block
+HTTP_OPTIONS: Mapping[str, Any] = {
+    "connect_timeout": int(CONNECT_SECONDS_MAX),
+    "send_receive_timeout": ANSWER_SECONDS_MAX,
+    "autogenerate_session_id": False,
+}
 
 
 class HttpStore:
@@ -48,12 +53,8 @@ class HttpStore:
     def _connected(self) -> Iterator[Client]:
         try:
             if self._client is None:
-                self._client = clickhouse_connect.get_client(
-                    dsn=self._url,
-                    connect_timeout=int(CONNECT_SECONDS_MAX),
-                    send_receive_timeout=ANSWER_SECONDS_MAX,
-                    autogenerate_session_id=False,
-                )
+                options = {} if self._url.startswith("chdb:") else HTTP_OPTIONS
+                self._client = clickhouse_connect.get_client(dsn=self._url, **options)
             yield self._client
         except OperationalError as error:
             raise StoreDownError(str(error)) from error

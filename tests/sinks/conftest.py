@@ -3,28 +3,40 @@ from __future__ import annotations
 import itertools
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import clickhouse_connect
 import msgspec
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from pipeline.domain.events import OrderPaid
 from pipeline.errors import HoldfastError
 from pipeline.services import running
+from pipeline.services.process import wait_until
 from pipeline.settings import Settings
 from pipeline.topics import ORDER_EVENTS
+from sinks.clickhouse import ClickHouseSink
 from sinks.rows import row
+from sinks.store import open_store, schema_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from clickhouse_connect.driver.client import Client
 
     from pipeline.domain.events import Event
     from sinks.rows import Row
+    from sinks.store import Store
+
+    OnAThread = Callable[[Callable[[threading.Event], None]], AbstractContextManager[list[HoldfastError]]]
 
 PARTITIONS = 2
+WITHIN_SECONDS = 40.0
 NUMBERS = itertools.count()
 
 
@@ -110,6 +122,55 @@ def settings(broker: str) -> Settings:
     return Settings(kafka=broker, deployment=f"test-{next(NUMBERS)}", session_timeout_seconds=6)
 
 
+class Rig:
+    """A sink's surroundings: the broker's order.events, a database of the test's own, the sink on a thread."""
+
+    def __init__(self, settings: Settings, topic: Topic, client: Client) -> None:
+        self.settings = settings
+        self.topic = topic
+        self.client = client
+
+    def write(self, count: int, name: str, *, abort: bool = False) -> None:
+        """Write so many events of an order."""
+        event = OrderPaid(order_id=name, at=1_490_000_000_000, paid_minor=1)
+        values = [encode(event, "dedup", f"{self.settings.deployment}-{name}-0-{n}") for n in range(count)]
+        self.topic.write(values, abort=abort)
+
+    def counts(self) -> tuple[int, int]:
+        """Count rows and distinct ids."""
+        rows, ids = self.client.query("SELECT count(), uniqExact(id) FROM order_events").result_rows[0]
+        return int(rows), int(ids)
+
+    def holds(self, ids: int) -> bool:
+        """Say whether so many events are visible; a server that is down shows none."""
+        try:
+            return self.counts()[1] >= ids
+        except DatabaseError:
+            return False
+
+    def wait_for_all(self) -> None:
+        """Wait until all that is committed is visible."""
+        assert wait_until(lambda: self.holds(self.topic.records), WITHIN_SECONDS), (
+            f"{self.counts()} of {self.topic.records}"
+        )
+
+    @contextmanager
+    def sink(self, store: Store | None = None) -> Iterator[list[HoldfastError]]:
+        """Run the ClickHouse sink; what ends it before it is told to stop is in the list."""
+        sink = ClickHouseSink(self.settings, store or open_store(self.settings.clickhouse))
+        with threaded(sink.run) as raised:
+            yield raised
+
+
+@pytest.fixture
+def rig(settings: Settings, database: str, topic: Topic) -> Iterator[Rig]:
+    store = open_store(database)
+    store.apply_schema(schema_statements())
+    store.close()
+    with clickhouse_connect.get_client(dsn=database, autogenerate_session_id=False) as client:
+        yield Rig(msgspec.structs.replace(settings, clickhouse=database), topic, client)
+
+
 @contextmanager
 def threaded(run: Callable[[threading.Event], None]) -> Iterator[list[HoldfastError]]:
     """Run a sink on a thread, and stop it at the end; what it raises is in the list."""
@@ -132,5 +193,6 @@ def threaded(run: Callable[[threading.Event], None]) -> Iterator[list[HoldfastEr
 
 
 @pytest.fixture
-def on_a_thread() -> Any:  # noqa: ANN401 - a context manager's factory
+def on_a_thread() -> OnAThread:
+    """Give `threaded`."""
     return threaded
