@@ -11,6 +11,6 @@ from pipeline.topics import Table
 RECEIVERS = Table(
     name="receivers",
     value=Receiver,
-    keeps="until the receiver's next order; of those, two hours back",
+    keeps="until the receiver's next order; of those, six hours back",
     entries_max=5_000_000,
 )

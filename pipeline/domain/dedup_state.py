@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 DUPLICATE_WITHIN_MS = 60 * 60 * 1000
-RECENT_WITHIN_MS = 2 * DUPLICATE_WITHIN_MS
-"""How far behind a receiver's newest order the others are remembered: one that comes an hour late is still compared."""
+RECENT_WITHIN_MS = 6 * DUPLICATE_WITHIN_MS
+"""How far behind a receiver's newest order the others are remembered: one that comes five hours late is compared."""
 RECENT_ORDERS_PER_RECEIVER_MAX = 32
 """A receiver with more orders in that time is no household: the oldest are forgotten."""
 
