@@ -169,6 +169,7 @@ def test_what_is_not_signed_is_not_let_in() -> None:
         refused(value + b" ", X_Shopify_Hmac_SHA256=signature(value, SECRET)),
     ):
         assert error.reason == "BAD_SIGNATURE"
+    assert "has no signature" in str(refused(value, X_Shopify_Hmac_SHA256=b""))
     unset = refused(value, Reference({}))
     assert unset.reason == "BAD_SIGNATURE"
     assert "HOLDFAST_SHOPIFY_SECRETS" in str(unset)
