@@ -17,6 +17,7 @@ from pipeline.services.process import kill
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from pipeline.carriers.sandbox_book import AnyEntry
     from tests.carriers.conftest import Caller, Sandbox
 
     Start = Callable[..., Sandbox]
@@ -129,7 +130,7 @@ def test_what_was_not_acknowledged_is_pushed_again_after_a_kill(
         async with listener.listening() as url:
             first = await asyncio.to_thread(start_sandbox, *FAST, "--push", url)
             await caller.call_all(first.url, orders)
-            await until_moved(first)
+            await until_written(first, is_move, ORDERS * STEPS // 2)
             await asyncio.to_thread(kill, first.process)
             listener.answers = iter(())
             second = await asyncio.to_thread(start_sandbox, *FAST, "--push", url)
@@ -146,8 +147,35 @@ def test_what_was_not_acknowledged_is_pushed_again_after_a_kill(
     assert (len(ids), {len(said) for said in ids.values()}) == (ORDERS * STEPS, {1})
 
 
-async def until_moved(sandbox: Sandbox) -> None:
-    """Wait until half of what there is to report is in the book."""
+def test_what_was_acknowledged_is_not_pushed_again_after_a_kill(start_sandbox: Start, caller: Caller) -> None:
+    listener = Listener(iter(()))
+
+    async def reporting() -> set[str]:
+        async with listener.listening() as url:
+            first = await asyncio.to_thread(start_sandbox, *FAST, "--push", url)
+            await caller.call_all(first.url, [caller.command("o-old")])
+            await listener.until(STEPS)
+            await until_written(first, is_last_report, 1)
+            await asyncio.to_thread(kill, first.process)
+            listener.pushes.clear()
+            second = await asyncio.to_thread(start_sandbox, *FAST, "--push", url)
+            await caller.call_all(second.url, [caller.command("o-new")])
+            await listener.until(2 * STEPS)
+        return {report.fulfilment_id for push in listener.pushes for report in read_push(push)}
+
+    assert asyncio.run(reporting()) == {"o-new"}
+
+
+def is_move(entry: AnyEntry) -> bool:
+    return isinstance(entry, Moved)
+
+
+def is_last_report(entry: AnyEntry) -> bool:
+    return isinstance(entry, Reported) and ("o-old", STEPS) in entry.steps
+
+
+async def until_written(sandbox: Sandbox, wanted: Callable[[AnyEntry], bool], entries: int) -> None:
+    """Wait until so many of the wanted entries are in the book."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while sum(isinstance(entry, Moved) for entry in sandbox.entries()) < ORDERS * STEPS // 2:  # noqa: ASYNC110  a file's
+        while sum(map(wanted, sandbox.entries())) < entries:  # noqa: ASYNC110  a file has no event
             await asyncio.sleep(0.01)
