@@ -130,6 +130,13 @@ class Rig:
         self.topic = topic
         self.client = client
 
+    def move_to(self, url: str) -> None:
+        """Take another database, and create the schema in it."""
+        self.client.close()
+        create_unmerged(url)
+        self.settings = msgspec.structs.replace(self.settings, clickhouse=url)
+        self.client = clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False)
+
     def write(self, count: int, name: str, *, abort: bool = False) -> None:
         """Write so many events of an order."""
         event = OrderPaid(order_id=name, at=1_490_000_000_000, paid_minor=1)
@@ -162,13 +169,22 @@ class Rig:
             yield raised
 
 
-@pytest.fixture
-def rig(settings: Settings, database: str, topic: Topic) -> Iterator[Rig]:
-    store = open_store(database)
+def create_unmerged(url: str) -> None:
+    """Create the schema with a table that merges nothing: a row that is stored twice must be seen twice."""
+    store = open_store(url)
     store.apply_schema(schema_statements())
     store.close()
-    with clickhouse_connect.get_client(dsn=database, autogenerate_session_id=False) as client:
-        yield Rig(msgspec.structs.replace(settings, clickhouse=database), topic, client)
+    with clickhouse_connect.get_client(dsn=url) as client:
+        client.command("ALTER TABLE order_events MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
+
+
+@pytest.fixture
+def rig(settings: Settings, database: str, topic: Topic) -> Iterator[Rig]:
+    with clickhouse_connect.get_client(dsn=database) as client:
+        rig = Rig(settings, topic, client)
+        rig.move_to(database)
+        yield rig
+        rig.client.close()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import clickhouse_connect
 import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -83,9 +82,8 @@ def test_sinks_that_are_killed_leave_neither_a_gap_nor_a_repeat(rig: Rig) -> Non
 
 def test_a_killed_clickhouse_costs_time_and_nothing_else(rig: Rig, tmp_path: Path) -> None:
     running = clickhouse_service.start(tmp_path)
-    rig.settings = msgspec.structs.replace(rig.settings, clickhouse=running.address)
-    rig.client = clickhouse_connect.get_client(dsn=running.address, autogenerate_session_id=False)
     try:
+        rig.move_to(running.address)
         with rig.sink() as raised:
             for generation in range(3):
                 rig.write(30_000, f"outage-{generation}")
@@ -95,7 +93,6 @@ def test_a_killed_clickhouse_costs_time_and_nothing_else(rig: Rig, tmp_path: Pat
             rig.wait_for_all()
         assert (rig.counts(), raised) == ((rig.topic.records, rig.topic.records), [])
     finally:
-        rig.client.close()
         kill(running)
 
 
