@@ -156,9 +156,12 @@ def _absent(command: RecordAnswer, attempt: Attempt) -> Answers:
 def _unknown(command: RecordAnswer, attempt: Attempt) -> Answers:
     """Ask again after an outcome that nobody knows, later each time: a query, or the void, which may be repeated."""
     key, tries = command.fulfilment_id, attempt.tries + 1
-    if tries > CALL_TRIES_MAX:
-        return (_give_up(command, attempt, reasons.TOO_MANY_TRIES),)
     voiding = attempt.state is AttemptState.VOIDING
+    if tries > CALL_TRIES_MAX:
+        if attempt.cancel_reason is not None and not voiding:
+            # It is to be stopped anyhow, and a void says as much as a query.
+            return _void(command, attempt.state, attempt.cancel_reason, "")
+        return (_give_up(command, attempt, reasons.TOO_MANY_TRIES),)
     unknown = WaybillUnknown(
         order_id=order_of(key),
         at=command.at,

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.commands import Command, ReceiveStock, RegisterWarehouse
+from pipeline.domain.commands import CancelFulfilment, Command, ReceiveStock, RegisterWarehouse
 from pipeline.domain.dedup_state import Standing
 from pipeline.domain.events import Event
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.tracking_state import Status
 from pipeline.domain.waybill_state import AttemptState
-from pipeline.topics import ORDERS_RAW, STOCK_COMMANDS
+from pipeline.topics import ORDERS_RAW, STOCK_COMMANDS, WAYBILL_COMMANDS
 from tests.agents.flow import Carrier, Flow
 from tests.domain.invariants import check_invariants
 from tests.domain.orders import NOON, order_id
@@ -157,11 +157,21 @@ def check_end(flow: Flow, orders: Iterable[str]) -> None:
 def settle_by_hand(flow: Flow) -> None:
     """Do what a person does with what is left to one: cancel it, with a carrier that answers."""
     flow.carrier.trouble_share = 0.0
-    manual = {key for key, attempt in flow.state("waybill").attempts.items() if attempt.state is AttemptState.MANUAL}
     for name in "ABCDEFGH":
-        if any(key.startswith(order_id(name)) for key in manual):
+        if any(key.startswith(order_id(name)) for key in manual(flow)):
             cancel(flow, name)
     flow.run()
+    for key, attempt in manual(flow).items():
+        # Its order was cancelled before: only the carrier's part of it is left.
+        stop = CancelFulfilment(at=NOON, fulfilment_id=key, fulfilment=attempt.fulfilment, reason="by hand")
+        flow.send(WAYBILL_COMMANDS, stop)
+    flow.run()
+
+
+def manual(flow: Flow) -> dict[str, Any]:
+    """Give the attempts that wait for a person."""
+    attempts = flow.state("waybill").attempts
+    return {key: attempt for key, attempt in attempts.items() if attempt.state is AttemptState.MANUAL}
 
 
 def check_conservation(flow: Flow) -> None:

@@ -190,6 +190,12 @@ def test_an_unknown_void_is_repeated_and_then_a_person_is_asked() -> None:
     assert names(stage.tell(answer(VOID, Answer.UNKNOWN))) == ["WaybillRefused"]
 
 
+def test_queries_in_vain_after_a_cancellation_end_in_a_void() -> None:
+    stage, answers = told(ISSUE, LOST, CANCEL, *[answer(QUERY, Answer.UNKNOWN)] * CALL_TRIES_MAX)
+    assert names(answers) == VOIDING
+    assert names(stage.tell(answer(VOID, Answer.ABSENT))) == STOPPED
+
+
 @pytest.mark.parametrize("answered", [Answer.REFUSED, Answer.UNKNOWN])
 def test_what_waits_for_a_person_can_still_be_cancelled(answered: Answer) -> None:
     tries = [answer(QUERY, answered)] * CALL_TRIES_MAX
