@@ -18,8 +18,8 @@ TEXT_CHARACTERS_MAX = 1024
 NAME_CHARACTERS_MAX = 128
 UNITS_MAX = 10**9
 """The units of one SKU in one order or one stock feed: ORDER_LINES_MAX lines of QUANTITY_MAX."""
-TIME_MS_MAX = 253_402_300_799_999
-"""The end of the year 9999: all arithmetic on times stays within 64 bits."""
+TIME_MS_MAX = 7_258_118_400_000
+"""The year 2200: every store keeps such times, and a time beyond it is a wrong unit."""
 
 Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX)]
 Sku = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]
