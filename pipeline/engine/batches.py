@@ -5,8 +5,10 @@ Faust calls these classes; each override says which of Faust's habits it replace
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiokafka.errors import IllegalStateError
 from faust.events import Event as FaustEvent
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
@@ -76,10 +78,15 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  Faust's
-        """Yield batches of what was fetched. What a stopped flow drops is read again: resuming always seeks first."""
-        records, active = await self._wait_next_records(timeout)
+        """Yield batches of what was fetched, under the membership that held from before the fetch until after it."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # an asyncio event waits as well
         membership = self.engine.membership
-        if not records or self.should_stop or membership is None:
+        records, active = await self._wait_next_records(timeout)
+        if not records or self.should_stop:
+            return
+        if not self.flow_active or membership is None or membership != self.engine.membership:
+            await self._read_again(records)
             return
         size = self.engine.settings.batch_records_max
         for source, fetched in records.items():
@@ -88,10 +95,26 @@ class Consumer(driver.Consumer):
                 continue
             for start in range(0, len(fetched), size):
                 if not self.flow_active or membership != self.engine.membership:
-                    return
+                    return  # the next assignment seeks: it is yet to come, or it came after this fetch
                 chunk = fetched[start : start + size]
                 self.engine.expect_batch()
                 yield tp, _message(tp, chunk, membership)
+
+    async def _read_again(self, fetched: Iterable[Any]) -> None:
+        """Seek back over records that a rebalance overtook: they are not delivered, and the position is behind them.
+
+        A fetch that waited through a rebalance may return between the seek to the committed offsets and the moment when
+        records flow again. Without this it would be lost: nothing seeks a second time. While partitions are revoked
+        there is nothing to do, since their next assignment seeks.
+        """
+        if self.engine.membership is None:
+            return
+        resume = self.engine.resume_offsets()
+        offsets = {TP(tp.topic, tp.partition): resume.get((tp.topic, tp.partition)) for tp in fetched}
+        known = {tp: offset for tp, offset in offsets.items() if offset is not None}
+        if known:
+            with suppress(IllegalStateError):  # revoked meanwhile: the next assignment seeks
+                await self._thread.seek_wait(known)
 
     def ack(self, message: Any) -> bool:  # noqa: ANN401  Faust's
         """Forget a message. Nothing is ever committed because of it."""
