@@ -65,6 +65,8 @@ class ClickHouseSink:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; then store what is in hand. Raises HoldfastError for what a restart must settle."""
+        # Readers get their views also while there is no Kafka.
+        self._submit(self._create)
         try:
             while not stop.is_set():
                 self._turn()
@@ -144,6 +146,9 @@ class ClickHouseSink:
             self._finish_job()
 
     # --- on the store's thread ---
+
+    def _create(self, gone: threading.Event) -> None:
+        _until_up(partial(self._store.apply_schema, schema_statements()), gone)
 
     def _resume_points(self, partitions: tuple[int, ...], gone: threading.Event) -> dict[int, Stored] | None:
         """Ask where each partition stands, once no earlier statement for it can change that any more."""

@@ -206,5 +206,7 @@ def _config(settings: Settings, group: str) -> dict[str, Any]:
         "heartbeat.interval.ms": max(100, int(settings.session_timeout_seconds * 1000 / 10)),
         "queued.max.messages.kbytes": QUEUED_KILOBYTES_MAX,
         "fetch.wait.max.ms": 50,
+        # A broker that was started again is found within a second, and not within ten.
+        "reconnect.backoff.max.ms": 1000,
         **settings.kafka_config,
     }

@@ -110,6 +110,7 @@ class RedisSink:
                 if self._waiting:
                     self._put(stop)
                 metrics.LAG_RECORDS.labels(SINK).set(self._log.unread() + len(self._waiting))
+                metrics.LAG_SECONDS.labels(SINK).set(0)
         finally:
             self._log.close()
             self._redis.close()
@@ -196,6 +197,12 @@ class RedisSink:
             # What was already fetched may still come: it is kept.
             self._waiting += self._log.poll()
 
+    def measure(self) -> None:
+        """Tell how old the oldest record is that waits."""
+        if self._waiting:
+            age_seconds = time.time() - self._waiting[0].appended_ms / 1000
+            metrics.LAG_SECONDS.labels(SINK).set(max(0.0, age_seconds))
+
     def go_on(self) -> None:
         """Read on."""
         self._log.resume()
@@ -213,6 +220,7 @@ class _Pause:
         self._seconds = min(2 * self._seconds, BACKOFF_SECONDS_MAX) or BACKOFF_SECONDS
         metrics.ERRORS.labels(SINK, "down").inc()
         LOG.warning("Redis is asked again in %.1f s: %s", self._seconds, error)
+        self._sink.measure()
         self._sink.wait(self._seconds, self._stop)
 
     def end(self) -> None:

@@ -24,6 +24,8 @@ EXECUTION_SECONDS_MAX = 300
 """How long a statement may run, unless it says otherwise."""
 RESULT_BYTES_MAX = 1024**3
 """How large a result may be, unless the statement says otherwise: it is held in memory until it is sent."""
+MEMORY_BYTES_MAX = 4 * 1024**3
+"""How much memory a statement may take, unless it says otherwise."""
 HEAD_BYTES_MAX = 64 * 1024
 """Where an INSERT must have said what format its rows are in."""
 _CODE = re.compile(r"Code: (\d+)\. DB::")
@@ -125,7 +127,11 @@ class Engine:
 
 def _prepare(handle: Any, statement: Statement) -> None:  # noqa: ANN401 - chdb is untyped
     """Make the handle the statement's: its database, its settings; `readonly` last, for it forbids further settings."""
-    limits = {"max_execution_time": str(EXECUTION_SECONDS_MAX), "max_result_bytes": str(RESULT_BYTES_MAX)}
+    limits = {
+        "max_execution_time": str(EXECUTION_SECONDS_MAX),
+        "max_result_bytes": str(RESULT_BYTES_MAX),
+        "max_memory_usage": str(MEMORY_BYTES_MAX),
+    }
     settings = limits | dict(statement.settings) | ({"readonly": "2"} if statement.is_readonly else {})
     for name in settings:
         if not _SETTING.fullmatch(name):
