@@ -18,6 +18,8 @@ TIME_MS_MAX = 7_258_118_400_000
 Count16 = Annotated[int, msgspec.Meta(ge=0, lt=2**16)]
 Count32 = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 Count63 = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+Int63 = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]
+Change = Annotated[int, msgspec.Meta(gt=-(2**40), lt=2**40)]
 Money = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]
 TimeMs = Annotated[int, msgspec.Meta(ge=0, le=TIME_MS_MAX)]
 
@@ -56,7 +58,7 @@ COLUMNS = (
     Column("kind", "LowCardinality(String)"),
     Column("parts", "UInt16"),
     Column("lines", "UInt32"),
-    Column("units", "UInt64"),
+    Column("units", "Int64"),
     Column("paid_minor", "Int64"),
     Column("currency", "LowCardinality(String)"),
     Column("outbound", "Bool"),
@@ -92,7 +94,7 @@ class EventFacts(msgspec.Struct, gc=False, rename={"from_state": "from", "to_sta
     kind: str = ""
     parts: Count16 | list[msgspec.Raw] = 0
     lines: Count32 = 0
-    units: Count63 | list[tuple[str, Count32]] = 0
+    units: Int63 | list[tuple[str, Change]] = 0
     paid_minor: Money = 0
     currency: str = ""
     outbound: bool = False

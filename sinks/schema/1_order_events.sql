@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS order_events
     `kind` LowCardinality(String) DEFAULT '',
     `parts` UInt16 DEFAULT 0 COMMENT 'how many fulfilment orders the order has',
     `lines` UInt32 DEFAULT 0,
-    `units` UInt64 DEFAULT 0,
+    `units` Int64 DEFAULT 0 COMMENT 'below 0: a correction took them away',
     `paid_minor` Int64 DEFAULT 0 COMMENT 'in minor units of the currency',
     `currency` LowCardinality(String) DEFAULT '',
     `outbound` Bool DEFAULT false COMMENT 'the first sign that a parcel left its warehouse',

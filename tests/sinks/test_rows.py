@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.events import HoldPlaced, OrderCreated
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.shipping_events import OrderRouted, RoutePart, ShipmentMoved
+from pipeline.domain.shipping_events import OrderRouted, RoutePart, ShelfStocked, ShipmentMoved
 from sinks.rows import COLUMN_NAMES, COLUMNS, UNREADABLE, row
 from sinks.store import schema_statements
 
@@ -58,6 +58,12 @@ def test_every_dimension_of_an_event_is_a_column(encoded: Callable[..., bytes]) 
     assert _cells(value) == expected
 
 
+def test_a_correction_that_takes_units_away_is_a_row_like_any_other(encoded: Callable[..., bytes]) -> None:
+    taken = ShelfStocked(at=1, pool="p", warehouse="w", units=(SkuUnits("A", -5),))
+    cells = _cells(encoded(taken, "routing", "c-0-0"))
+    assert (cells["event"], cells["units"]) == ("ShelfStocked", -5)
+
+
 def test_lists_of_units_and_parts_become_their_numbers(encoded: Callable[..., bytes]) -> None:
     units = (SkuUnits("A", 2), SkuUnits("B", 40))
     held = _cells(encoded(HoldPlaced(at=1, pool="p", units=units), "reservation", "c-0-0"))
@@ -92,7 +98,7 @@ def test_the_first_sign_of_leaving_is_a_flag(encoded: Callable[..., bytes]) -> N
         b'{"id":"","stage":"s","cause":"c","event":"E","at":1}',
         b'{"id":"i","stage":"s","cause":"c","event":"E","at":-1}',
         b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"parts":65536}',
-        b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"units":[["A",-1]]}',
+        b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"units":[["A",1.5]]}',
         b'{"id":"i","stage":"\xff","cause":"c","event":"E","at":1}',
         b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"pool":' + b"[" * 100_000,
     ],
