@@ -37,7 +37,8 @@ def _outcomes_of(history: History, order_id: str) -> frozenset[str]:
     found = set()
     if "OrderCancelled" in events:
         found.add(CANCELLED)
-    if events & {"HoldRefused", "RouteFailed"}:
+    # An order that found no route holds nothing any more, and may still be cancelled; one that got no hold may not.
+    if "HoldRefused" in events or ("RouteFailed" in events and "OrderCancelled" not in events):
         found.add(REFUSED)
     if "OrderHeldForReview" in events and not events & {"OrderCancelled", "HoldPlaced", "HoldRefused"}:
         found.add(IN_REVIEW)

@@ -152,7 +152,13 @@ CHECKS = (
     Check("held once", "no order is held twice", (EVENTS,), _placed, _held_twice),
     Check("held whole", "an order is held with all its units or not at all", (RAW, EVENTS), _placed, _partly_held),
     Check("routed whole", "an order is routed with the units held for it", (EVENTS,), _placed, _routed_otherwise),
-    Check("settled once", "a fulfilment order's hold is consumed or released once", (EVENTS,), _placed, _settled_twice),
+    Check(
+        "settled once",
+        "a fulfilment order's hold is consumed or released once",
+        (EVENTS,),
+        lambda history: len(history.named(*SETTLED)),
+        _settled_twice,
+    ),
     Check("settled whole", "every unit held is consumed or released", (EVENTS,), _placed, _unsettled),
     Check(
         "feed counted",

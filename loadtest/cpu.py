@@ -1,0 +1,52 @@
+"""The CPU time that each process of a deployment, and each embedded server, takes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pipeline.services import processes
+
+if TYPE_CHECKING:
+    from loadtest.deployment import Deployment, Site
+
+
+class CpuMeter:
+    """Reads CPU times from a start on, for as long as it is asked to."""
+
+    def __init__(self, place: Site) -> None:
+        self._place = place
+        self._watched: dict[str, psutil.Process] = {}
+        self._begin: dict[str, float] = {}
+        self._end: dict[str, float] = {}
+
+    def start(self, deployment: Deployment) -> None:
+        """Watch the deployment's processes from their start, the servers from now on."""
+        for name, process in deployment.processes().items():
+            self._watch(name, process.pid, 0.0)
+        for name, server in processes(self._place.run_dir).items():
+            self._watch(name, server.pid, None)
+
+    def _watch(self, name: str, pid: int, begin: float | None) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self._watched[name] = psutil.Process(pid)
+            self._begin[name] = _cpu_seconds(self._watched[name]) if begin is None else begin
+
+    def read(self, *, deciding: bool) -> None:
+        """Read the times, as long as the stages are `deciding`; what comes after is not counted."""
+        if self._end and not deciding:
+            return
+        for name, process in self._watched.items():
+            with suppress(psutil.NoSuchProcess):
+                self._end[name] = _cpu_seconds(process)
+
+    def seconds(self) -> dict[str, float]:
+        """Give the CPU seconds by process."""
+        return {name: end - self._begin[name] for name, end in self._end.items()}
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,131 @@
+"""`python -m loadtest drain`: how fast all stages together work off a topic that is full when they start.
+
+The topics are filled first, then the deployment starts. What is measured lies between the first order's first committed
+event and the last decision of the last stage about any order (its parcel is tracked, or it is refused, in review or
+cancelled), by the broker's clock; servers, sink, carrier and gateway run on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.cpu import CpuMeter
+from loadtest.deployment import Site, deployed, run_module, site
+from loadtest.generator import Outlet, fill, replay
+from loadtest.latency import decided_within
+from loadtest.oracle.checks import Finding, all_held
+from loadtest.oracle.verdict import check_all, read_history
+from loadtest.plan import Plan, add_options, make_plan
+from loadtest.showing import console, show_findings
+from loadtest.watching import Moment, Watch
+from pipeline.settings import VARIABLES
+from pipeline.topics import STOCK_COMMANDS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DRAIN_SECONDS = 120.0
+DRAIN_SECONDS_PER_ORDER = 0.01
+REPORT_INTERVAL_SECONDS = 2.0
+"""Between two reports of a parcel's way. Shorter than a drain, the parcels' way is part of what is measured."""
+
+
+class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured drain. CPU seconds are of the drain alone; by process, the servers' too."""
+
+    held: bool
+    orders: int
+    records: int
+    workers: int
+    decided: int
+    seconds: float
+    orders_per_second: float
+    cpu_seconds: dict[str, float]
+    cpu_microseconds_per_order: float
+    """Of the workers alone."""
+    findings: list[Finding]
+
+
+def main(arguments: list[str]) -> int:
+    """Measure. Gives 0 only if every check holds."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest drain", description=__doc__)
+    add_options(parser)
+    parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
+    parser.add_argument(
+        "--report-interval", type=float, default=REPORT_INTERVAL_SECONDS, help="seconds between a parcel's reports"
+    )
+    parser.add_argument("--json", type=Path, help="write the result to this file as data")
+    options = parser.parse_args(arguments)
+    out = console()
+    result = measure(out, options)
+    show_findings(out, result.findings)
+    _show(out, result)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    return 0 if result.held else 1
+
+
+def measure(out: Console, options: argparse.Namespace) -> DrainResult:
+    """Fill, start, measure, check. Raises SetupError."""
+    plan = make_plan(options)
+    with site(plan.pools, keep=False) as plain:
+        sandbox = f"--report-interval-seconds {options.report_interval:g}"
+        place = plain._replace(environ={**plain.environ, VARIABLES["sandbox_options"]: sandbox})
+        _fill(out, place, plan)
+        meter = CpuMeter(place)
+        with deployed(place, options.workers) as deployment:
+            watch = Watch(out, deployment)
+            with watch.shown():
+                meter.start(deployment)
+                allowed = DRAIN_SECONDS + DRAIN_SECONDS_PER_ORDER * plan.orders
+                settled = watch.wait(lambda: plan.orders, lambda moment: _is_over(watch, meter, moment), allowed)
+            drained = deployment.stop() == 0
+        history = read_history(place.sources)
+        findings = check_all(history)
+    seconds, decided = decided_within(history)
+    cpu = meter.seconds()
+    workers = sum(used for name, used in cpu.items() if name.startswith("worker-"))
+    return DrainResult(
+        held=all_held(findings) and settled and drained,
+        orders=plan.orders,
+        records=len(plan.scenario.records),
+        workers=options.workers,
+        decided=decided,
+        seconds=seconds,
+        orders_per_second=decided / seconds if seconds else 0.0,
+        cpu_seconds=cpu,
+        cpu_microseconds_per_order=workers / decided * 1e6 if decided else 0.0,
+        findings=findings,
+    )
+
+
+def _fill(out: Console, place: Site, plan: Plan) -> None:
+    """Fill the input topics, before anybody reads them."""
+    run_module(place, "pipeline", "topics")
+    outlet = Outlet(place.settings.kafka, place.settings.kafka_config)
+    began = time.monotonic()
+    stock = fill(outlet, STOCK_COMMANDS.name, plan.feed_records())
+    sent = replay(plan.scenario, outlet, lambda _: None, at_once=True)
+    out.print(f"filled: {stock} stock feeds and {sent.records:,} records in {time.monotonic() - began:.1f} s")
+
+
+def _is_over(watch: Watch, meter: CpuMeter, moment: Moment) -> bool:
+    """Read the CPU times as long as stages decide; go on until the parcels have arrived."""
+    meter.read(deciding=bool(moment.waiting))
+    return watch.at_rest(moment)
+
+
+def _show(out: Console, result: DrainResult) -> None:
+    out.print(
+        f"{result.decided:,} orders decided in {result.seconds:.2f} s: {result.orders_per_second:,.0f} orders/s "
+        f"with {result.workers} workers"
+    )
+    for name, seconds in sorted(result.cpu_seconds.items(), key=lambda pair: -pair[1]):
+        out.print(f"  {name:12} {seconds:7.2f} CPU s  {seconds / max(result.decided, 1) * 1e6:8.0f} µs an order")
+    out.print(f"workers alone: {result.cpu_microseconds_per_order:,.0f} CPU µs an order")
+    out.print("ALL HOLD" if result.held else "NOT ALL HOLD")
