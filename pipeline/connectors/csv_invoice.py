@@ -10,8 +10,8 @@ channel is `csv`, the platform's order id is InvoiceNo.
 
 - All lines have one InvoiceNo. A SKU may stand on several lines. InvoiceDate is day/month/year: the order's times are
   the beginning of that day, UTC. Prices are GBP. An invoice is a paid order.
-- CustomerID is the buyer; there is no receiver, and Country stands for the province. An invoice without a customer is
-  held for review.
+- CustomerID is the buyer; there is no receiver, and Country, all that is told of the address, stands for the province
+  too. An invoice without a customer is held for review.
 - A code without a digit, and C2, is no goods (POST, DOT, C2: carriage; M, BANK CHARGES: manual; D: discount). Such a
   line needs no stock: its amount is freight, or the seller's discount if it is D or below 0.
 - An invoice that begins with C is a cancellation. It does not name what it cancels: it is taken to cancel the invoice
@@ -205,7 +205,7 @@ def _order(first: _Row, shop_id: str, at: int, sums: _Sums) -> Order:
         province=first.country,
         city="",
         district="",
-        address_detail="",
+        address_detail=first.country,
         lines=sums.lines,
         freight_minor=sums.freight_minor,
         discount_seller_minor=sums.discount_minor,

@@ -39,6 +39,7 @@ def test_an_invoice_is_a_paid_order() -> None:
     ]
     assert (order.status, order.paid_minor) == (OrderStatus.PAID, 8 * 255)
     assert (command.at, order.created_at, order.buyer_id) == (DECEMBER_1_2010, DECEMBER_1_2010, "17850")
+    assert (order.province, order.address_detail) == ("United Kingdom", "United Kingdom")
     assert command.envelope.currency == "GBP"
 
 
