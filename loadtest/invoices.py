@@ -21,6 +21,9 @@ SHOP = "invoices"
 """The shop of records that do not name one."""
 POOL = "shanghai"
 """The stock pool of that shop in a replay."""
+CANCELLATION = "C"
+CARRIAGE = "C2"
+"""The one code with a digit that is no goods."""
 INVOICE, CODE, QUANTITY, CUSTOMER = "InvoiceNo", "StockCode", "Quantity", "CustomerID"
 
 
@@ -31,6 +34,8 @@ class Invoice(NamedTuple):
     payload: bytes
     buyer: str
     goods: tuple[tuple[str, int], ...]
+    corrects: bool
+    """Whether it takes goods back without being a cancellation: a stock correction among the invoices."""
 
 
 def read_invoices(path: Path) -> list[Invoice]:
@@ -57,24 +62,34 @@ def _invoice(number: str, header: Sequence[str], lines: Sequence[dict[str, str]]
     writer = csv.DictWriter(payload, header)
     writer.writeheader()
     writer.writerows(lines)
-    return Invoice(number, payload.getvalue().encode(), lines[0][CUSTOMER].strip(), tuple(_goods(lines)))
+    goods = list(_goods(lines))
+    corrects = not number.startswith(CANCELLATION) and any(units < 0 for _, units in goods)
+    asked = tuple((code, units) for code, units in goods if units > 0)
+    return Invoice(number, payload.getvalue().encode(), lines[0][CUSTOMER].strip(), asked, corrects)
 
 
 def _goods(lines: Sequence[dict[str, str]]) -> Iterator[tuple[str, int]]:
     for line in lines:
         code, quantity = line[CODE].strip(), line[QUANTITY].strip()
-        if quantity.isdigit() and int(quantity) and code != "C2" and any(character.isdigit() for character in code):
+        is_goods = code != CARRIAGE and any(character.isdigit() for character in code)
+        if is_goods and quantity.removeprefix("-").isdecimal():
             yield code, int(quantity)
 
 
 def schedule_invoices(invoices: Sequence[Invoice], rate_per_second: float) -> list[TimedRecord]:
     """Give one record an invoice, one every 1/rate seconds."""
     return [
-        TimedRecord(place / rate_per_second, _key(invoice), invoice.payload, platform=PLATFORM)
+        TimedRecord(
+            place / rate_per_second,
+            _key(invoice),
+            invoice.payload,
+            platform=PLATFORM,
+            expect="dead_letter" if invoice.corrects else "",
+        )
         for place, invoice in enumerate(invoices)
     ]
 
 
 def _key(invoice: Invoice) -> bytes:
     """Key a cancellation like the invoice that it cancels, so that it stays behind it."""
-    return invoice.number.removeprefix("C").encode()
+    return invoice.number.removeprefix(CANCELLATION).encode()

@@ -34,6 +34,8 @@ class Check(NamedTuple):
     judged: Callable[[History], int]
     """How many things it judges; of none nothing can be said."""
     offenders: Callable[[History], Iterator[str]]
+    may_judge_nothing: bool = False
+    """Whether it holds, and is not invalid, where there is nothing to judge."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ def judge(check: Check, history: History) -> Finding:
     """Put a history to a check."""
     gone = tuple(f"{source}: {history.missing[source]}" for source in check.needs if source in history.missing)
     judged = 0 if gone else check.judged(history)
-    if gone or judged == 0:
+    if gone or (judged == 0 and not check.may_judge_nothing):
         reasons = gone or ("there is nothing to judge",)
         return _finding(check, Verdict.INVALID, judged, (0, reasons))
     offenders = check.offenders(history)

@@ -19,16 +19,18 @@ FILE = """\ufeffInvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,C
 C536365,85123A,"HEART, RED",-1,1/12/2010,2.55,17850,United Kingdom
 536366,22633,WARMER,2,1/12/2010,1.85,,United Kingdom
 536366,22633,WARMER,1,1/12/2010,1.85,,United Kingdom
+536589,21777,RECIPE BOX WITH METAL HEART,-10,1/12/2010,0,,United Kingdom
 """
 
 
 def test_lines_of_one_invoice_are_one_record(tmp_path: Path) -> None:
     path = tmp_path / "invoices.csv"
     path.write_text(FILE, encoding="utf-8")
-    first, cancelled, second = read_invoices(path)
+    first, cancelled, second, correction = read_invoices(path)
     assert (first.number, first.buyer, first.goods) == ("536365", "17850", (("85123A", 6),))
     assert cancelled.goods == ()
     assert second.goods == (("22633", 2), ("22633", 1))
+    assert [invoice.corrects for invoice in (first, cancelled, second, correction)] == [False, False, False, True]
 
 
 def test_a_cancellation_stays_behind_its_invoice(tmp_path: Path) -> None:
@@ -37,9 +39,10 @@ def test_a_cancellation_stays_behind_its_invoice(tmp_path: Path) -> None:
     records = schedule_invoices(read_invoices(path), 10.0)
     assert records[0].key == records[1].key
     asked = [ask({"platform": record.platform}, record.value or b"") for record in records]
-    assert [item.kind for item in asked] == ["order", "cancellation", "order"]
+    assert [record.expect for record in records] == ["", "", "", "dead_letter"]
+    assert [item.kind for item in asked] == ["order", "cancellation", "order", "order"]
     assert asked[0].order_id == asked[1].order_id == order_id_of("csv", "invoices", "536365")
-    assert [dict(item.units) for item in asked] == [{"85123A": 6}, {}, {"22633": 3}]
+    assert [dict(item.units) for item in asked] == [{"85123A": 6}, {}, {"22633": 3}, {}]
 
 
 def test_a_file_without_a_column_is_an_error_that_names_it(tmp_path: Path) -> None:

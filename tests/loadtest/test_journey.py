@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.geography import POOLS
@@ -53,6 +53,7 @@ def test_baskets_of_one_second_are_told_apart() -> None:
     assert [line.sku for line in other.lines] == ["21", "22", "22"]
 
 
+@settings(deadline=None)  # the first frames of a process are slow
 @given(
     st.lists(
         st.tuples(st.integers(1, 3), st.integers(1, 50), st.integers(0, 90_000), st.integers(0, 100_000)),
