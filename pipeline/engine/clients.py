@@ -41,7 +41,7 @@ def transactional_producer(settings: Settings) -> confluent_kafka.Producer:
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_SECONDS * 1000,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 5,
+            "linger.ms": 50,
             "batch.size": 1024 * 1024,
             "message.max.bytes": RECORD_BYTES_MAX,
             "queue.buffering.max.messages": QUEUED_RECORDS_MAX,

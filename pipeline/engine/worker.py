@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import faust
 import msgspec
+import uvloop
 
 from pipeline import metrics
 from pipeline.engine.app import create_app
@@ -33,6 +34,7 @@ def run_worker(settings: Settings, stages: Sequence[Stage]) -> int:
     check(settings, stages)
     port = metrics.serve(settings.metrics_port)
     _announce(settings, port)
+    uvloop.install()
     (settings.run_dir / "faust").mkdir(parents=True, exist_ok=True)
     app = create_app(settings, stages)
     gc.freeze()

@@ -37,6 +37,7 @@ YEAR_MINUTES = 365 * 24 * 60
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
 JVM_FLAGS = (
+    "-XX:TieredStopAtLevel=1",  # the short runs of the demo and the tests end before C2 would have paid for itself
     "-XX:+UseSerialGC",  # two cores and a small heap: no threads of the collector beside the broker's
     "-XX:+ExitOnOutOfMemoryError",
     "-Xss512k",
