@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadtest.counts import Node, read_funnel
-from loadtest.deployment import Site, deployed, run_module, site
+from loadtest.deployment import Site, deployed, provision, site
 from loadtest.generator import Outlet, fill
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
@@ -105,13 +105,14 @@ def run(out: Console, options: argparse.Namespace) -> Result:
         result = msgspec.structs.replace(result, held=_held(result))
     _show(out, result)
     if options.keep:
-        out.print(f"kept: HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down --clean")
+        stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
+        out.print(f"kept; to stop the servers and remove the data: {stop}")
     return result
 
 
 def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
     """Replay the plan on a deployment, and drain it."""
-    run_module(place, "pipeline", "topics")
+    provision(place)
     scenario = place.run_dir / "scenario.msgpack"
     write_scenario(plan.scenario, scenario)
     with deployed(place, workers) as deployment:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from loadtest.oracle.log import Broker
+from loadtest.oracle.log import Broker, read_topic
 from loadtest.oracle.verdict import Sources
 from pipeline.errors import SetupError
 from pipeline.services import bring_up, running
 from pipeline.services.process import log_tail
 from pipeline.settings import ROOT, SERVICES, VARIABLES, Settings, read_settings
+from pipeline.topics import ORDERS_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +48,14 @@ class Site(NamedTuple):
         return Sources(broker, self.run_dir / "sandbox" / "book.jsonl", self.settings.clickhouse)
 
 
+def provision(place: Site) -> None:
+    """Create the topics. Raises SetupError where orders are in them already: the check would count those too."""
+    run_module(place, "pipeline", "topics")
+    if next(read_topic(place.sources.broker, ORDERS_RAW.name), None) is not None:
+        message = f"{ORDERS_RAW.name} at {place.settings.kafka} is not empty: a run wants a broker of its own"
+        raise SetupError(message)
+
+
 class UpProcess(msgspec.Struct, frozen=True):
     """A process of a deployment, as up.json has it. `metrics`: where a worker serves them, empty until it does."""
 
@@ -71,7 +80,12 @@ def site(pools: Mapping[str, str], *, keep: bool) -> Iterator[Site]:
     run_dir = Path(tempfile.mkdtemp(prefix="run-", dir=base)).resolve()
     shops = run_dir / "shop-pools.json"
     shops.write_bytes(msgspec.json.encode(pools))
-    environ = {**os.environ, VARIABLES["run_dir"]: str(run_dir), VARIABLES["shop_pools_file"]: str(shops)}
+    environ = {
+        **os.environ,
+        VARIABLES["run_dir"]: str(run_dir),
+        VARIABLES["shop_pools_file"]: str(shops),
+        "PYTHONFAULTHANDLER": "1",  # a process that dies in C code says where, in its log
+    }
     names = [name for name in SERVICES if not os.environ.get(VARIABLES[name])]
     with ExitStack() as stack:
         if keep:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadtest.cpu import CpuMeter
-from loadtest.deployment import Site, deployed, run_module, site
+from loadtest.deployment import Site, deployed, provision, site
 from loadtest.generator import Outlet, fill, replay
 from loadtest.latency import decided_within
 from loadtest.oracle.checks import Finding, all_held
@@ -106,7 +106,7 @@ def measure(out: Console, options: argparse.Namespace) -> DrainResult:
 
 def _fill(out: Console, place: Site, plan: Plan) -> None:
     """Fill the input topics, before anybody reads them."""
-    run_module(place, "pipeline", "topics")
+    provision(place)
     outlet = Outlet(place.settings.kafka, place.settings.kafka_config)
     began = time.monotonic()
     stock = fill(outlet, STOCK_COMMANDS.name, plan.feed_records())

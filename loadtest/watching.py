@@ -91,8 +91,8 @@ class Watch:
         return moment
 
     def at_rest(self, moment: Moment) -> bool:
-        """Say whether the run is over."""
-        if moment.waiting or moment.at - self._changed < QUIET_SECONDS:
+        """Say whether the run is over. One that has received no order yet has not begun."""
+        if not moment.counts.received or moment.waiting or moment.at - self._changed < QUIET_SECONDS:
             return False
         return not ON_THE_WAY & set(read_outcomes(self._clickhouse))
 
