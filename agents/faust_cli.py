@@ -16,5 +16,8 @@ def main(arguments: list[str]) -> int:
     settings = read_settings(os.environ, needs=("kafka",))
     app = create_app(settings, stages(settings))
     app.finalize()
-    cli(args=arguments, app=app, standalone_mode=False)
+    try:
+        cli(args=arguments, app=app, standalone_mode=False)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
     return 0
