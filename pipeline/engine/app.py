@@ -56,9 +56,8 @@ class App(faust.App):
 
     async def take_partitions(self, *_: Any, **__: Any) -> None:  # noqa: ANN401  a Faust signal
         """Restore tables; Faust waits for this before it lets records flow."""
-        partitions = {(tp.topic, tp.partition) for tp in self.consumer.assignment()}
         try:
-            await self.engine.on_assigned(self.consumer._thread.membership(), partitions)  # type: ignore[attr-defined]  # noqa: SLF001
+            await self.engine.take_assignment()
         except Exception as error:  # noqa: BLE001  tables that cannot be trusted end the worker
             self.engine.crash(error)
 

@@ -137,6 +137,11 @@ class Consumer(driver.Consumer):
         await self.engine.on_revoked()
         await super().on_partitions_revoked(revoked)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Tell the engine while the group waits for this: membership and partitions belong together."""
+        self.engine.on_assigned(self._thread.membership(), frozenset((tp.topic, tp.partition) for tp in assigned))
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Resume from the offsets that the tables were restored to, read with require_stable."""
         offsets = {TP(topic, number): offset for (topic, number), offset in self.engine.resume_offsets().items()}

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from pipeline import metrics, topics
 from pipeline.engine.calling import Calling
@@ -22,10 +22,10 @@ from pipeline.engine.restore import Partition, Restorer
 from pipeline.engine.stage import DecidingStage, Stage
 from pipeline.engine.tables import PartitionTables
 from pipeline.engine.transaction import Transaction
-from pipeline.errors import RefusedStartError
+from pipeline.errors import EngineError, RefusedStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.engine.batches import Batch
     from pipeline.engine.membership import Membership
@@ -40,6 +40,13 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
+class Assignment(NamedTuple):
+    """What the group gave to this worker, and under which membership."""
+
+    membership: Membership
+    partitions: frozenset[Partition]
+
+
 class Engine:
     """The stages of one worker, their tables, and the one open transaction."""
 
@@ -50,6 +57,7 @@ class Engine:
         """The membership that batches are read under; None while partitions are revoked."""
         self.partitions: dict[Partition, PartitionTables] = {}
         self._transaction: Transaction
+        self._offered: Assignment | None = None
         self._restorer = Restorer(settings, [stage for stage in stages if isinstance(stage, DecidingStage)])
         self._deciding: dict[str, Deciding] = {}
         self._calling: dict[str, Calling] = {}
@@ -72,15 +80,28 @@ class Engine:
 
     # --- membership ---
 
-    async def on_assigned(self, membership: Membership, assigned: Collection[Partition]) -> None:
-        """Restore what is new to this worker, then take batches under the new membership."""
+    def on_assigned(self, membership: Membership, partitions: frozenset[Partition]) -> None:
+        """Note what the group gave to this worker. The group cannot move on before this returns."""
+        self._offered = Assignment(membership, partitions)
+
+    async def take_assignment(self) -> None:
+        """Restore what is new to this worker, then take batches under the new membership.
+
+        A restore may be overtaken by the next rebalance: then its assignment is void, and no batch is taken under it.
+        """
+        offered = self._offered
+        if offered is None:
+            return
         metrics.REBALANCES.inc()
+        membership, assigned = offered
         offsets = await self._block(self._restorer.committed, assigned)
         kept = {key: held for key, held in self.partitions.items() if offsets.get(key) == held.next_offset}
         missing = {key: offset for key, offset in offsets.items() if key not in kept}
         restored = await self._block(self._restorer.restore, missing)
         for key, offset in missing.items():
             kept[key] = restored.get(key) or self._tableless(key, offset)
+        if self._offered is not offered:
+            return
         self.partitions = kept
         self._waiting = 0
         self._idle.set()
@@ -96,7 +117,7 @@ class Engine:
         """Finish the batch in hand and commit, before the group rejoins. Batches still queued are dropped."""
         async with self._lock:
             await self._commit()
-            self.membership = None
+            self.membership = self._offered = None
 
     def resume_offsets(self) -> dict[Partition, int]:
         """Give the offsets of the next input records."""
@@ -134,6 +155,9 @@ class Engine:
         async with self._lock:
             if batch.membership == self.membership:
                 held = self.partitions[batch.topic, batch.partition]
+                if batch.records[0].offset < held.next_offset:
+                    message = f"{batch.records[0].source} was delivered twice: {held.next_offset} is the next offset"
+                    raise EngineError(message)
                 self._deciding[batch.topic].run(held, batch.records)
                 self._advance(batch)
         self._done(batch)
