@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from pipeline.carriers import ANSWER_BYTES_MAX, REASON_CHARACTERS_MAX, Carrier, Reading, metrics
+from pipeline.carriers.http_answer import HTTP_OK
+from pipeline.carriers.posting import Poster
 from pipeline.carriers.sf import SF, Sender
 from pipeline.domain.commands import Answer, CallCarrier, CallKind, RecordAnswer
-from pipeline.errors import PoisonError, SettingsError
+from pipeline.errors import PoisonError, SettingsError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,29 +27,28 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_SECONDS = 3.0
 """After that long nobody knows what became of a call, and the next one is a query."""
 CONNECTIONS_MAX = 512
-"""At once, to all carriers. With more calls than that at once, some would time out while they wait for a connection."""
+"""At once, to one carrier. With more calls than that at once, some would time out while they wait for a connection."""
 KEEP_ALIVE_SECONDS = 15.0
 """Less than the 60 s for which servers commonly keep an idle connection: a call must not meet one that is closing."""
-FORM = "application/x-www-form-urlencoded;charset=UTF-8"
-HTTP_OK = 200
 
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Callable[[CallCarrier], Awaitable[Sequence[RecordAnswer]]]]:
     """Open the connections to the carriers and give the function that calls them.
 
-    Raises SettingsError for a senders' file that cannot be read. The function that it gives raises for nothing that the
-    world does.
+    Raises SettingsError for an address or a senders' file that cannot be used. The function that it gives raises for
+    nothing that the world does.
     """
     carriers = open_carriers(settings)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS),
-        timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Content-Type": FORM, "Accept-Encoding": "identity"},
-        skip_auto_headers=("User-Agent", "Accept"),
-    ) as session:
-        yield _Caller(session, carriers).call
+    posters = {
+        name: Poster(carrier.url, CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, ANSWER_BYTES_MAX)
+        for name, carrier in carriers.items()
+    }
+    try:
+        yield _Caller(posters, carriers).call
+    finally:
+        for poster in posters.values():
+            poster.close()
 
 
 def open_carriers(settings: Settings) -> Mapping[str, Carrier]:
@@ -65,10 +64,9 @@ def open_carriers(settings: Settings) -> Mapping[str, Carrier]:
 
 
 class _Caller:
-    def __init__(self, session: aiohttp.ClientSession, carriers: Mapping[str, Carrier]) -> None:
-        self._session = session
+    def __init__(self, posters: Mapping[str, Poster], carriers: Mapping[str, Carrier]) -> None:
+        self._posters = posters
         self._carriers = carriers
-        self._urls = {name: URL(carrier.url) for name, carrier in carriers.items()}
         self._request_ids = _request_ids()
         self._counters = {
             (name, kind, answer): metrics.CALLS.labels(name, kind, answer)
@@ -122,26 +120,17 @@ class _Caller:
         except PoisonError as error:
             return Reading(Answer.REFUSED, reason=str(error))
         try:
-            async with self._session.post(self._urls[command.carrier], data=form, allow_redirects=False) as response:
-                if response.status != HTTP_OK:
-                    return Reading(Answer.UNKNOWN, reason=f"HTTP status {response.status}")
-                body = await _read_at_most(response, ANSWER_BYTES_MAX + 1)
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                status, body, _ = await self._posters[command.carrier].post(form)
         except TimeoutError:
             return Reading(Answer.UNKNOWN, reason=f"no answer within {CALL_TIMEOUT_SECONDS:g} s")
-        except (aiohttp.ClientError, OSError) as error:
+        except TransientError as error:
+            return Reading(Answer.UNKNOWN, reason=str(error))
+        except OSError as error:
             return Reading(Answer.UNKNOWN, reason=f"{type(error).__name__}: {error}")
+        if status != HTTP_OK:
+            return Reading(Answer.UNKNOWN, reason=f"HTTP status {status}")
         return carrier.read(command, body)
-
-
-async def _read_at_most(response: aiohttp.ClientResponse, size_bytes: int) -> bytes:
-    if response.content_length is not None and response.content_length <= size_bytes:
-        return await response.read()
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) >= size_bytes:
-            break
-    return bytes(body)
 
 
 def _request_ids() -> Iterator[str]:
