@@ -4,8 +4,8 @@
     <deployment>:<generation>:order:<order id>  a hash: the order's place, see `sinks.places`
     <deployment>:<generation>:offsets           a hash: the last offset of each partition that is in
 
-Places and offsets change in one transaction, which fails when the generation has changed: what Redis has and where the
-log goes on from there are always of one moment, also after it was restored from an old snapshot. A Redis that was
+Places and offsets change in one script, which does nothing when the generation has changed: what Redis has and where
+the log goes on from there are always of one moment, also after it was restored from an old snapshot. A Redis that was
 emptied has no generation: a new one is begun, and the log read from its start. A place that is ahead of an event stays
 as it is, so a replay, or a second writer that does not know that it lost its partition, takes nothing back.
 """
@@ -15,11 +15,13 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from pipeline.errors import RefusedStartError
@@ -42,17 +44,29 @@ BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 10.0
 PLACE_SECONDS_KEPT = 30 * 24 * 60 * 60
 """How long a place is kept after the order's last event."""
-ORDERS_PER_TRANSACTION_MAX = 1000
-PUT_PLACE = """
-if tonumber(redis.call('HGET', KEYS[1], 'offset') or '-1') >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+ORDERS_PER_BATCH_MAX = 1000
+PUT = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local batch = cmsgpack.unpack(ARGV[4])
+for _, place in ipairs(batch[1]) do
+    local key = ARGV[2] .. place[1]
+    if tonumber(redis.call('HGET', key, 'offset') or '-1') < tonumber(place[2]) then
+        redis.call('HSET', key, unpack(place[3]))
+        redis.call('EXPIRE', key, ARGV[3])
+    end
+end
+for _, last in ipairs(batch[2]) do
+    if tonumber(redis.call('HGET', KEYS[2], last[1]) or '-1') < last[2] then
+        redis.call('HSET', KEYS[2], last[1], last[2])
+    end
+end
 return 1
 """
-PUT_OFFSET = """
-if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '-1') >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return 1
+"""Puts a batch; gives 0 when the generation is another. The offsets come last: what fails before them is read again.
+
+KEYS: the generation, the offsets. ARGV: the generation's name, what a place's key begins with, the seconds that a place
+is kept, and in MessagePack, which one call packs and one unpacks: [[order id, offset, [field, text, …]] …],
+[[partition, offset] …].
 """
 
 
@@ -156,8 +170,6 @@ class RedisSink:
                 )
                 self._waiting.clear()
                 self._log.again()
-            except WatchError:
-                continue
             except RedisError as error:
                 if stop.is_set():
                     return
@@ -171,20 +183,21 @@ class RedisSink:
         pause.end()
 
     def _write(self, batch: Batch) -> None:
-        """Write a batch, whole or not at all. Raises RedisError, WatchError, _GenerationGoneError."""
-        with metrics.INSERT_SECONDS.labels(SINK).time(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.watch(generation_key(self._deployment))  # type: ignore[no-untyped-call]
-            if pipe.get(generation_key(self._deployment)) != self._generation:
-                raise _GenerationGoneError
-            pipe.multi()
-            for order_id, place in batch.places.items():
-                fields = [text for item in place.items() for text in item]
-                key = place_key(self._deployment, self._generation, order_id)
-                # EVAL, not EVALSHA: within a transaction an unknown script would fail alone, and the offset move on.
-                pipe.eval(PUT_PLACE, 1, key, place["offset"], PLACE_SECONDS_KEPT, *fields)
-            for partition, offset in batch.offsets.items():
-                pipe.eval(PUT_OFFSET, 1, self._offsets_key(), partition, offset)
-            pipe.execute()
+        """Write a batch, whole or not at all. Raises RedisError, _GenerationGoneError."""
+        with metrics.INSERT_SECONDS.labels(SINK).time():
+            # EVAL, not EVALSHA: a server that was started again knows no scripts.
+            is_put = self._redis.eval(
+                PUT,
+                2,
+                generation_key(self._deployment),
+                self._offsets_key(),
+                self._generation,
+                place_key(self._deployment, self._generation, ""),
+                PLACE_SECONDS_KEPT,
+                packed(batch),
+            )
+        if not is_put:
+            raise _GenerationGoneError
 
     def _offsets_key(self) -> str:
         return f"{self._deployment}:{self._generation}:offsets"
@@ -234,7 +247,7 @@ def gather(records: list[LogRecord]) -> tuple[Batch, int]:
     offsets: dict[int, int] = {}
     events = taken = 0
     for record in records:
-        if len(places) >= ORDERS_PER_TRANSACTION_MAX:
+        if len(places) >= ORDERS_PER_BATCH_MAX:
             break
         taken += 1
         offsets[record.partition] = record.offset
@@ -245,3 +258,11 @@ def gather(records: list[LogRecord]) -> tuple[Batch, int]:
         if facts.order_id:
             fold(places.setdefault(facts.order_id, {}), facts, record.partition, record.offset)
     return Batch(places, offsets, events), taken
+
+
+def packed(batch: Batch) -> bytes:
+    """Give a batch as PUT wants it."""
+    places = [
+        (order_id, place["offset"], [*chain.from_iterable(place.items())]) for order_id, place in batch.places.items()
+    ]
+    return msgspec.msgpack.encode((places, [*batch.offsets.items()]))

@@ -9,7 +9,7 @@ from pipeline.domain.events import HoldPlaced, OrderCreated
 from pipeline.domain.shipping_events import WaybillIssued
 from sinks.log import LogRecord
 from sinks.places import ORDER_STATE_EVENTS
-from sinks.redis import ORDERS_PER_TRANSACTION_MAX, gather
+from sinks.redis import ORDERS_PER_BATCH_MAX, gather
 from sinks.status import Found, as_text, describe
 from sinks.store import schema_statements
 
@@ -80,7 +80,7 @@ def test_unreadable_records_and_events_about_stock_only_move_the_offset(encoded:
 
 
 def test_a_batch_is_bounded(encoded: Callable[..., bytes]) -> None:
-    created = (msgspec.structs.replace(CREATED, order_id=str(n)) for n in range(ORDERS_PER_TRANSACTION_MAX + 5))
+    created = (msgspec.structs.replace(CREATED, order_id=str(n)) for n in range(ORDERS_PER_BATCH_MAX + 5))
     batch, taken = gather(_records(encoded, *(("dedup", event) for event in created)))
     assert (taken, len(batch.places), batch.offsets) == (1000, 1000, {1: 999})
 

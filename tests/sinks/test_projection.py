@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from pipeline.errors import HoldfastError, SettingsError
 from pipeline.services import redis as redis_service
@@ -15,7 +16,7 @@ from pipeline.services.process import free_port, kill, wait_until
 from pipeline.settings import VARIABLES
 from sinks import redis as projection
 from sinks import status
-from sinks.redis import RedisSink, generation_key, place_key
+from sinks.redis import Batch, RedisSink, generation_key, packed, place_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,15 +103,37 @@ def test_a_second_start_goes_on_where_the_first_stopped(projected: Projected, on
     assert (projected.generation(), projected.place("first")) == (generation, {})
 
 
+def _put(client: Redis, generation: str, offset: int, state: str) -> int:
+    batch = Batch({"order": {"offset": str(offset), "state": state}}, {0: offset}, 1)
+    keys = ("generation", "offsets")
+    return int(client.eval(projection.PUT, len(keys), *keys, generation, "place:", 60, packed(batch)))
+
+
 def test_an_older_event_takes_nothing_back(projected: Projected) -> None:
-    client, key = projected.client, "order"
-    for offset, state in ((5, "paid"), (3, "await_pay"), (5, "again"), (9, "locked")):
-        client.eval(projection.PUT_PLACE, 1, key, offset, 60, "offset", offset, "state", state)
-        client.eval(projection.PUT_OFFSET, 1, "offsets", 0, offset)
-        assert client.hget(key, "state") == ("locked" if offset == 9 else "paid")
-    assert client.hgetall("offsets") == {"0": "9"}
-    client.eval(projection.PUT_OFFSET, 1, "offsets", 0, 4)
-    assert client.hgetall("offsets") == {"0": "9"}
+    client = projected.client
+    client.set("generation", "g1")
+    for offset, state, highest in ((5, "paid", 5), (3, "await_pay", 5), (5, "again", 5), (9, "locked", 9)):
+        assert _put(client, "g1", offset, state) == 1
+        assert client.hget("place:order", "state") == ("locked" if offset == 9 else "paid")
+        assert client.hgetall("offsets") == {"0": str(highest)}
+    assert client.ttl("place:order") > 0
+
+
+def test_a_batch_for_another_generation_changes_nothing(projected: Projected) -> None:
+    client = projected.client
+    assert _put(client, "g1", 5, "paid") == 0
+    client.set("generation", "g2")
+    assert _put(client, "g1", 5, "paid") == 0
+    assert client.keys() == ["generation"]
+
+
+def test_a_batch_that_fails_half_way_moves_no_offset(projected: Projected) -> None:
+    client = projected.client
+    client.set("generation", "g1")
+    client.set("place:order", "no hash")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        _put(client, "g1", 5, "paid")
+    assert client.hgetall("offsets") == {}
 
 
 def test_status_asks_redis_and_else_clickhouse(
