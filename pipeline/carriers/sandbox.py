@@ -24,6 +24,7 @@ from pipeline.carriers import sf
 from pipeline.carriers.sandbox_behaviour import Behaviour, Fault
 from pipeline.carriers.sandbox_book import AnyEntry, Book, open_book
 from pipeline.carriers.sandbox_carrier import UNREADABLE, Carrier, failure
+from pipeline.carriers.sandbox_lanes import REQUEST_BYTES_MAX, Answered, Lanes
 from pipeline.carriers.sandbox_push import Pusher
 from pipeline.carriers.serving import LOOPBACK, Place, serve
 from pipeline.errors import SettingsError
@@ -31,7 +32,7 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-REQUEST_BYTES_MAX = 1024 * 1024
+SERVICE_PATH = "/std/service"
 TICK_SECONDS = 0.02
 """How often parcels move."""
 LOST_SECONDS = 10.0
@@ -53,6 +54,7 @@ class Sandbox:
         self._calls: Counter[str] = Counter()
         self._counters: Counter[str] = Counter()
         self._stopping = asyncio.Event()
+        self.lanes = Lanes(SERVICE_PATH, self._serve)
         self._pusher = Pusher(push_url, book, self._carrier.parcels) if push_url else None
         if self._pusher:
             self._pusher.add(self._carrier.unreported)
@@ -60,7 +62,7 @@ class Sandbox:
     def app(self) -> web.Application:
         """Build the server. SF's services are one address, `/std/service`."""
         app = web.Application(client_max_size=REQUEST_BYTES_MAX)
-        app.router.add_post("/std/service", self._serve)
+        app.router.add_post(SERVICE_PATH, self._serve_request)
         app.router.add_get("/control", self._show)
         app.router.add_post("/control", self._change)
         app.on_shutdown.append(self._stop)
@@ -70,8 +72,18 @@ class Sandbox:
         """Give what runs beside the server."""
         return [self._book.run(), self._move_parcels(), *([self._pusher.run()] if self._pusher else [])]
 
-    async def _serve(self, request: web.Request) -> web.Response:
-        form = _form(await request.read())
+    async def _serve_request(self, request: web.Request) -> web.Response:
+        answered = await self._serve(await request.read())
+        if answered is not None:
+            return web.Response(
+                status=answered.status, body=answered.body, content_type="application/json", charset="utf-8"
+            )
+        if request.transport:
+            request.transport.close()
+        return web.Response()
+
+    async def _serve(self, body: bytes) -> Answered | None:
+        form = _form(body)
         refusal = self._refusal(form)
         if refusal:
             self._counters[refusal] += 1
@@ -89,10 +101,10 @@ class Sandbox:
         self._counters[service] += 1
         self._counters[f"fault {fault}"] += 1
         if fault is Fault.BROKEN:
-            return web.Response(status=503)
-        return await self._act(request, service, message, fault)
+            return Answered(503, b"")
+        return await self._act(service, message, fault)
 
-    async def _act(self, request: web.Request, service: str, message: dict[str, Any], fault: Fault) -> web.Response:
+    async def _act(self, service: str, message: dict[str, Any], fault: Fault) -> Answered | None:
         deed = self._carrier.serve(service, message, _now_ms())
         if deed.entry:
             entry = deed.entry(fault in {Fault.NONE, Fault.SLOW})
@@ -105,8 +117,7 @@ class Sandbox:
             case Fault.LOST:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), LOST_SECONDS)
-                if request.transport:
-                    request.transport.close()
+                return None
             case Fault.DISCARDED:
                 return _answer(SYSTEM_ERROR)
         return _answer(sf.ACCEPTED, deed.result)
@@ -132,6 +143,7 @@ class Sandbox:
 
     async def _stop(self, _app: web.Application) -> None:
         self._stopping.set()
+        await self.lanes.close()
 
     async def _show(self, _request: web.Request) -> web.Response:
         counters = dict(self._counters) | {"orders": len(self._carrier.parcels)}
@@ -173,7 +185,9 @@ async def _run(options: argparse.Namespace, behaviour: Behaviour) -> None:
     book, entries = open_book(options.book)
     try:
         sandbox = Sandbox(book, entries, behaviour, options.check_word, options.push)
-        await serve(sandbox.app(), Place(LOOPBACK, options.port, options.ready_file), sandbox.work())
+        await serve(
+            sandbox.app(), Place(LOOPBACK, options.port, options.ready_file), sandbox.work(), sandbox.lanes.protocols
+        )
     finally:
         book.close()
 
@@ -227,9 +241,9 @@ def _is_signed(form: dict[str, str], check_word: str) -> bool:
     return form["timestamp"].isdecimal() and sf.digest(message, int(form["timestamp"]), check_word) == form["msgDigest"]
 
 
-def _answer(code: str, result: str | None = None) -> web.Response:
+def _answer(code: str, result: str | None = None) -> Answered:
     body = orjson.dumps({"apiErrorMsg": "", "apiResponseID": "", "apiResultCode": code, "apiResultData": result})
-    return web.Response(body=body, content_type="application/json", charset="utf-8")
+    return Answered(200, body)
 
 
 def _now_ms() -> int:
