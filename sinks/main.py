@@ -7,6 +7,7 @@ SIGINT let both store what they have in hand; an error that a restart must settl
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 SINKS = ("clickhouse", "redis")
+GARBAGE_THRESHOLDS = (50_000, 50, 100)
+"""Rows have no cycles: looking for some after every 700 objects, the collector's default, took a fifth of the time."""
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -46,6 +49,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=settings.log_level, format=LINE)
     if options.metrics_port is not None:
         LOG.info("metrics on port %d", serve(options.metrics_port))
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     stop = threading.Event()
 
     def _stop(_number: int, _frame: FrameType | None) -> None:
