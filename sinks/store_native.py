@@ -93,6 +93,8 @@ class NativeStore:
         settings = {
             "max_execution_time": INSERT_SECONDS_MAX,
             "insert_deduplication_token": statement_id,
+            # No two rows of a block have the same key: merging it in itself would find nothing.
+            "optimize_on_insert": 0,
         }
         known = self._settings()
         with self._connected() as client:
