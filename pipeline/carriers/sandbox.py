@@ -233,6 +233,8 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _unescaped(value: bytes) -> str:
+    if b"%" not in value:
+        return value.decode()
     return value.replace(b"%", b"\\x").decode("unicode_escape").encode("latin-1").decode()
 
 

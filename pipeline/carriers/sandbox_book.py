@@ -79,9 +79,9 @@ class Book:
     def __init__(self, file: BufferedRandom) -> None:
         self._file = file
         self._lines = bytearray()
-        self._group: asyncio.Future[None] | None = None
-        """Done when what was added since the last write is on the disk."""
-        self._writing: asyncio.Future[None] | None = None
+        self._group: list[asyncio.Future[None]] | None = None
+        """Who waits until what was added since the last write is on the disk. None: nothing was added."""
+        self._writing: list[asyncio.Future[None]] | None = None
         self._wanted = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, "book")
 
@@ -90,14 +90,16 @@ class Book:
         self._lines += _ENCODER.encode(entry)
         self._lines += b"\n"
         if self._group is None:
-            self._group = asyncio.get_running_loop().create_future()
+            self._group = []
             self._wanted.set()
 
     async def durable(self) -> None:
         """Wait until all that was added so far is on the disk."""
-        group = self._group or self._writing
+        group = self._writing if self._group is None else self._group
         if group is not None:
-            await asyncio.shield(group)
+            written = asyncio.get_running_loop().create_future()
+            group.append(written)
+            await written
 
     async def run(self) -> None:
         """Write group after group, each with one fsync. Raises OSError when the disk does not take one."""
@@ -108,8 +110,9 @@ class Book:
             lines, self._lines = self._lines, bytearray()
             self._writing, self._group = self._group, None
             await asyncio.get_running_loop().run_in_executor(self._writer, self._write, lines)
-            if self._writing is not None:
-                self._writing.set_result(None)
+            for written in self._writing or ():
+                if not written.done():
+                    written.set_result(None)
             self._writing = None
 
     def close(self) -> None:

@@ -82,6 +82,22 @@ def test_entries_that_come_together_share_a_write(tmp_path: Path) -> None:
     asyncio.run(writing())
 
 
+def test_one_that_waits_no_longer_leaves_the_others_waiting(tmp_path: Path) -> None:
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        book.add(ENTRIES[0])
+        given_up, waiting = (asyncio.create_task(book.durable()) for _ in range(2))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        running = asyncio.create_task(book.run())
+        await waiting
+        assert (given_up.cancelled(), len(lines(tmp_path / "book"))) == (True, 1)
+        running.cancel()
+        book.close()
+
+    asyncio.run(writing())
+
+
 def test_what_is_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk_may_go_on, disk_is_asked = threading.Event(), threading.Event()
     fsync = os.fsync
