@@ -54,6 +54,10 @@ class App(faust.App):
         await self.engine.stop()
         await super().on_stop()
 
+    def _crash(self, reason: BaseException) -> None:
+        """End the process when any of Faust's services fails: it would drain first, in a state that nobody knows."""
+        self.engine.crash(reason)
+
     async def take_partitions(self, *_: Any, **__: Any) -> None:  # noqa: ANN401  a Faust signal
         """Restore tables; Faust waits for this before it lets records flow."""
         try:
@@ -87,9 +91,10 @@ class App(faust.App):
     def _waiting(self, tp: TP, next_offset: int) -> int:
         """Count the offsets from the last processed record to the end of the log, if any record is among them."""
         thread = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
-        position, end = thread.position(tp), thread.highwater(tp)
-        if position is None or end is None or self.engine.membership is None:
+        known = thread.read_and_written(tp)
+        if known is None or self.engine.membership is None:
             return 0
+        position, end = known
         if position >= end and not self.engine.is_waiting:
             return 0
         return max(0, int(end) - next_offset)

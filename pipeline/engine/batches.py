@@ -57,11 +57,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         conf = self.app.conf
         return Membership(conf.id, coordinator.generation, coordinator.member_id, conf.consumer_group_instance_id or "")
 
-    def position(self, tp: TP) -> int | None:  # type: ignore[override]  # asked from the main loop, without a round trip
-        """Give the next offset that will be fetched, if it is known."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001  no public name
-        state = assignment.state_value(tp) if assignment else None
-        return state._position if state else None  # noqa: SLF001  its property asserts that it is known
+    def read_and_written(self, tp: TP) -> tuple[int, int] | None:
+        """Give the next offset to fetch and the log's end, without a round trip; None while they are not known."""
+        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001  no public name
+        assignment = subscription.assignment if subscription else None
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        if not state.has_valid_position or state.highwater is None:
+            return None
+        return state.position, state.highwater
 
 
 class Consumer(driver.Consumer):
@@ -134,7 +139,10 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit the batch in hand before the group rejoins."""
-        await self.engine.on_revoked()
+        try:
+            await self.engine.on_revoked()
+        except Exception as error:  # noqa: BLE001  Faust would log it and go on
+            self.engine.crash(error)
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:

@@ -51,6 +51,14 @@ def transactional_producer(settings: Settings) -> confluent_kafka.Producer:
     )
 
 
+def group_reader(settings: Settings) -> confluent_kafka.Consumer:
+    """Make a consumer that asks for the group's committed offsets; it does not join the group."""
+    return confluent_kafka.Consumer(
+        _shared(settings)
+        | {"group.id": settings.deployment, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    )
+
+
 def committed_reader(settings: Settings) -> confluent_kafka.Consumer:
     """Make a consumer that reads assigned partitions to their ends; it takes part in no group."""
     return confluent_kafka.Consumer(

@@ -97,11 +97,11 @@ class Engine:
         offsets = await self._block(self._restorer.committed, assigned)
         kept = {key: held for key, held in self.partitions.items() if offsets.get(key) == held.next_offset}
         missing = {key: offset for key, offset in offsets.items() if key not in kept}
-        restored = await self._block(self._restorer.restore, missing)
-        for key, offset in missing.items():
-            kept[key] = restored.get(key) or self._tableless(key, offset)
+        restored = await self._block(self._restorer.restore, missing, lambda: self._offered is offered)
         if self._offered is not offered:
             return
+        for key, offset in missing.items():
+            kept[key] = restored.get(key) or self._tableless(key, offset)
         self.partitions = kept
         self._waiting = 0
         self._idle.set()

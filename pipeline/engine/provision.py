@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import confluent_kafka
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline import topics
@@ -99,7 +99,7 @@ def _check_config(admin: AdminClient, wanted: Sequence[Topic]) -> None:
 def _begin(admin: AdminClient, settings: Settings, stages: Sequence[Stage]) -> list[str]:
     """Commit the first offset of each input partition that has none, and write its first checkpoint before."""
     inputs = [(stage.reads.name, number) for stage in stages for number in range(settings.partitions)]
-    committed = committed_offsets(admin, settings.deployment, inputs)
+    committed = committed_offsets(settings, inputs)
     fresh = [key for key, offset in committed.items() if offset < 0]
     if not fresh:
         return []
@@ -112,8 +112,9 @@ def _begin(admin: AdminClient, settings: Settings, stages: Sequence[Stage]) -> l
             producer.produce(with_tables[topic], checkpoint(starts[topic, number]), CHECKPOINT_KEY, number)
     producer.flush(REQUEST_SECONDS)
     offsets = [TopicPartition(topic, number, starts[topic, number]) for topic, number in fresh]
-    group = ConsumerGroupTopicPartitions(settings.deployment, offsets)
-    admin.alter_consumer_group_offsets([group])[settings.deployment].result(REQUEST_SECONDS)
+    group = clients.group_reader(settings)
+    group.commit(offsets=offsets, asynchronous=False)
+    group.close()
     return [f"begins {topic}-{number} at {starts[topic, number]}" for topic, number in fresh]
 
 

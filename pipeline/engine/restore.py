@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import confluent_kafka
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline import metrics, topics
 from pipeline.engine import clients
@@ -14,16 +14,14 @@ from pipeline.engine.tables import PartitionTables
 from pipeline.errors import EngineError, RefusedStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from confluent_kafka.admin import AdminClient
+    from collections.abc import Callable, Collection, Mapping
 
     from pipeline.engine.stage import DecidingStage
     from pipeline.settings import Settings
 
 OFFSETS_WAIT_SECONDS = 60.0
-OFFSETS_REQUEST_SECONDS = 20.0
-OFFSETS_PAUSE_SECONDS = 0.2
+OFFSETS_REQUEST_SECONDS = 5.0
+PAUSE_SECONDS = 0.2
 READ_RECORDS_MAX = 10_000
 READ_SECONDS = 0.02
 
@@ -31,25 +29,32 @@ Partition = tuple[str, int]
 """A stage's input: topic and partition."""
 
 
-def committed_offsets(admin: AdminClient, group: str, partitions: Collection[Partition]) -> dict[Partition, int]:
-    """Read a group's committed offsets (-1001: none), waiting out transactions that could still change them."""
-    asked = [TopicPartition(topic, number) for topic, number in sorted(partitions)]
-    if not asked:
-        return {}
-    request = ConsumerGroupTopicPartitions(group, asked)
+def committed_offsets(settings: Settings, partitions: Collection[Partition]) -> dict[Partition, int]:
+    """Read the group's committed offsets (-1001: none), waiting out transactions that could still change them.
+
+    A consumer that reads committed records asks with require_stable. The admin client can ask that too, but it crashes
+    the process while the group's coordinator moves or loads (librdkafka 2.16: a null group in rd_kafka_cgrp_op).
+    """
+    consumer = clients.group_reader(settings)
     deadline = time.monotonic() + OFFSETS_WAIT_SECONDS
-    while True:
-        try:
-            answers = admin.list_consumer_group_offsets(
-                [request], require_stable=True, request_timeout=OFFSETS_REQUEST_SECONDS
-            )
-            answer = answers[group].result()
-            return {(p.topic, p.partition): p.offset for p in answer.topic_partitions}
-        except KafkaException as error:
+    try:
+        while True:
+            problem: object = None
+            try:
+                found = consumer.committed(
+                    [TopicPartition(topic, number) for topic, number in sorted(partitions)], OFFSETS_REQUEST_SECONDS
+                )
+                problem = next((f"{p.topic}-{p.partition}: {p.error}" for p in found if p.error is not None), None)
+                if problem is None:
+                    return {(p.topic, p.partition): p.offset for p in found}
+            except KafkaException as error:
+                problem = error
             if time.monotonic() > deadline:
-                message = f"the committed offsets of group {group} cannot be read: {error}"
-                raise EngineError(message) from error
-            time.sleep(OFFSETS_PAUSE_SECONDS)
+                message = f"the committed offsets of group {settings.deployment} cannot be read: {problem}"
+                raise EngineError(message)
+            time.sleep(PAUSE_SECONDS)
+    finally:
+        consumer.close()
 
 
 class Restorer:
@@ -61,7 +66,7 @@ class Restorer:
 
     def committed(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Read the offsets to resume from. Raises RefusedStartError where a partition has none."""
-        offsets = committed_offsets(clients.admin(self._settings), self._settings.deployment, partitions)
+        offsets = committed_offsets(self._settings, partitions)
         for (topic, number), offset in sorted(offsets.items()):
             if offset < 0:
                 message = (
@@ -71,42 +76,47 @@ class Restorer:
                 raise RefusedStartError(message)
         return offsets
 
-    def restore(self, offsets: Mapping[Partition, int]) -> dict[Partition, PartitionTables]:
-        """Restore the tables of the given inputs, up to exactly these offsets.
+    def restore(
+        self, offsets: Mapping[Partition, int], is_current: Callable[[], bool]
+    ) -> dict[Partition, PartitionTables]:
+        """Restore the tables of the given inputs, up to exactly the group's offsets.
 
-        Raises RefusedStartError, naming checkpoint and offset, where they do not meet in time.
+        Stops half-way when the restore is not current any more: then what it gives is void. Raises RefusedStartError,
+        naming checkpoint and offset, where they do not meet in time.
         """
         found = {key: PartitionTables(self._stages[key[0]]) for key in offsets if key[0] in self._stages}
         if found:
             started = time.monotonic()
-            records = self._read(found, offsets)
+            records = self._read(found, offsets, is_current)
             metrics.RESTORE_SECONDS.observe(time.monotonic() - started)
             metrics.RESTORED_RECORDS.inc(records)
         return found
 
-    def _read(self, found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> int:
+    def _read(
+        self,
+        found: Mapping[Partition, PartitionTables],
+        offsets: Mapping[Partition, int],
+        is_current: Callable[[], bool],
+    ) -> int:
         """Read the changelogs to their ends, and on until every checkpoint meets its offset. Gives the records read."""
         by_log = {(self._changelog(topic), number): tables for (topic, number), tables in found.items()}
         consumer = clients.committed_reader(self._settings)
         consumer.assign([TopicPartition(log, number, confluent_kafka.OFFSET_BEGINNING) for log, number in by_log])
         reading, records, deadline = set(by_log), 0, 0.0
         try:
-            while reading or not self._met(found, offsets):
-                for message in consumer.consume(READ_RECORDS_MAX, READ_SECONDS):
-                    log = str(message.topic()), message.partition() or 0
-                    error = message.error()
-                    if error is None:
-                        by_log[log].restore(message.key() or b"", message.value())
-                        records += 1
-                    elif error.code() == confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
-                        reading.discard(log)
-                    elif not error.retriable():
-                        text = f"the changelog {log[0]}-{log[1]} cannot be read: {error}"
-                        raise EngineError(text)
+            while is_current() and (reading or not self._met(found, offsets)):
                 if not reading:
                     deadline = deadline or time.monotonic() + self._settings.checkpoint_wait_seconds
                     if time.monotonic() > deadline:
                         self._refuse(found, offsets)
+                    offsets = self.committed(found)
+                for message in consumer.consume(READ_RECORDS_MAX, READ_SECONDS):
+                    log = str(message.topic()), message.partition() or 0
+                    if _is_end(message):
+                        reading.discard(log)
+                    else:
+                        by_log[log].restore(message.key() or b"", message.value())
+                        records += 1
         finally:
             consumer.close()
         return records
@@ -129,3 +139,14 @@ class Restorer:
             "from a copy, or give this deployment a name of its own (HOLDFAST_DEPLOYMENT)"
         )
         raise RefusedStartError(message)
+
+
+def _is_end(message: confluent_kafka.Message) -> bool:
+    """Say whether a partition's end was reached. Raises EngineError for what stops the reading."""
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() != confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
+        text = f"the changelog {message.topic()}-{message.partition()} cannot be read: {error}"
+        raise EngineError(text)
+    return True
