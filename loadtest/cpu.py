@@ -21,6 +21,7 @@ class CpuMeter:
         self._watched: dict[str, psutil.Process] = {}
         self._begin: dict[str, float] = {}
         self._end: dict[str, float] = {}
+        self._deciding = self._over = False
 
     def start(self, deployment: Deployment) -> None:
         """Watch the deployment's processes from their start, the servers from now on."""
@@ -35,8 +36,10 @@ class CpuMeter:
             self._begin[name] = _cpu_seconds(self._watched[name]) if begin is None else begin
 
     def read(self, *, deciding: bool) -> None:
-        """Read the times, as long as the stages are `deciding`; what comes after is not counted."""
-        if self._end and not deciding:
+        """Read the times until the stages have begun and come to their first rest; what comes after is not counted."""
+        self._over = self._over or (self._deciding and not deciding)
+        self._deciding = deciding
+        if self._over and self._end:
             return
         for name, process in self._watched.items():
             with suppress(psutil.NoSuchProcess):

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 120.0
 DRAIN_SECONDS_PER_ORDER = 0.01
-REPORT_INTERVAL_SECONDS = 2.0
-"""Between two reports of a parcel's way. Shorter than a drain, the parcels' way is part of what is measured."""
+REPORT_INTERVAL_SECONDS = 15.0
+"""Between two reports of a parcel's way. In a drain that takes longer, the parcels' way is part of what is measured."""
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):

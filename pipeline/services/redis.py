@@ -28,7 +28,8 @@ def start(directory: Path) -> Running:
     port = free_port(int(kept.read_text()) if kept.exists() else 0)
     kept.write_text(str(port))
     address = f"redis://{LOOPBACK}:{port}/0"
-    options = ("--bind", LOOPBACK, "--port", str(port), "--dir", str(directory), "--appendonly", "yes")
+    # What is kept in it can be read from the log again, and is when it comes back empty: nothing goes to disk.
+    options = ("--bind", LOOPBACK, "--port", str(port), "--dir", str(directory), "--appendonly", "no", "--save", "")
     server = Server(
         name=NAME,
         command=(_executable(), *options),
