@@ -89,6 +89,7 @@ class Gateway:
         )
         self._fatal = ""
         self._due = asyncio.Event()
+        self._open: set[Delivery] = set()
 
     def app(self) -> web.Application:
         """Build the server."""
@@ -152,8 +153,10 @@ class Gateway:
                 break
             delivery.waiting += 1
         if delivery.waiting:
+            self._open.add(delivery)
             self._due.set()
             await delivery.done
+            self._open.discard(delivery)
         return delivery.error
 
     def _on_error(self, error: KafkaError) -> None:
@@ -168,7 +171,8 @@ class Gateway:
         return hmac.compare_digest(given.encode(errors="surrogateescape"), self._token)
 
     async def _show_health(self, _request: web.Request) -> web.Response:
-        health = {"waiting_records": len(self._producer), "fatal": self._fatal}
+        # The producer's own length counts its events too: an error of a connection is no record that waits.
+        health = {"waiting_records": sum(delivery.waiting for delivery in self._open), "fatal": self._fatal}
         return web.Response(
             status=503 if self._fatal else 200, body=orjson.dumps(health), content_type="application/json"
         )
