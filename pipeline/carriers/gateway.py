@@ -155,8 +155,10 @@ class Gateway:
         if delivery.waiting:
             self._open.add(delivery)
             self._due.set()
-            await delivery.done
-            self._open.discard(delivery)
+            try:
+                await delivery.done
+            finally:
+                self._open.discard(delivery)
         return delivery.error
 
     def _on_error(self, error: KafkaError) -> None:
