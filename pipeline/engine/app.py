@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from pipeline.settings import Settings
+    from pipeline.topics import Table
 
 LAG_SECONDS = 1.0
 """How often the lag is measured."""
@@ -72,7 +73,8 @@ class App(faust.App):
             self.engine.crash(error)
 
     async def _measure_lag(self) -> None:
-        """Set the gauges of lag and table sizes, once a second."""
+        """Set the gauges of lag and table sizes, once a second; warn once of a table that outgrew its plan."""
+        warned: set[Table] = set()
         while not self.should_stop:
             await self.sleep(LAG_SECONDS)
             lags = dict.fromkeys(self.engine.stages, 0)
@@ -86,7 +88,10 @@ class App(faust.App):
                 metrics.LAG_RECORDS.labels(stage.name).set(lags[topic])
                 metrics.LAG_SECONDS.labels(stage.name).set(ages[topic])
             for table, entries in self.engine.table_entries().items():
-                metrics.TABLE_ENTRIES.labels(table).set(entries)
+                metrics.TABLE_ENTRIES.labels(table.name).set(entries)
+                if entries > table.entries_max and table not in warned:
+                    warned.add(table)
+                    log.warning("table %s has %d entries, planned are %d", table.name, entries, table.entries_max)
 
     def _waiting(self, tp: TP, next_offset: int) -> int:
         """Count the offsets from the last processed record to the end of the log, if any record is among them."""

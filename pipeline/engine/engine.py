@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.engine.batches import Batch
     from pipeline.engine.membership import Membership
     from pipeline.settings import Settings
+    from pipeline.topics import Table
 
 EXIT_FAILED = 70
 EXIT_REFUSED = 78
@@ -135,12 +136,12 @@ class Engine:
         """Say whether batches wait for an agent."""
         return self._waiting > 0
 
-    def table_entries(self) -> dict[str, int]:
+    def table_entries(self) -> dict[Table, int]:
         """Count the entries of each table, over the partitions of this worker."""
-        entries: Counter[str] = Counter()
+        entries: Counter[Table] = Counter()
         for held in self.partitions.values():
-            for table in held.tables:
-                entries[table.name] += len(table)
+            for live in held.tables:
+                entries[live.table] += len(live)
         return entries
 
     # --- batches ---

@@ -109,13 +109,22 @@ def _begin(admin: AdminClient, settings: Settings, stages: Sequence[Stage]) -> l
     producer = clients.producer(settings)
     for topic, number in fresh:
         if topic in with_tables:
-            producer.produce(with_tables[topic], checkpoint(starts[topic, number]), CHECKPOINT_KEY, number)
-    producer.flush(REQUEST_SECONDS)
+            producer.produce(with_tables[topic], checkpoint(starts[topic, number]), CHECKPOINT_KEY, number, _check)
+    if producer.flush(REQUEST_SECONDS):
+        message = f"the first checkpoints were not acknowledged within {REQUEST_SECONDS:g} s: run this again"
+        raise RefusedStartError(message)
     offsets = [TopicPartition(topic, number, starts[topic, number]) for topic, number in fresh]
     group = clients.group_reader(settings)
     group.commit(offsets=offsets, asynchronous=False)
     group.close()
     return [f"begins {topic}-{number} at {starts[topic, number]}" for topic, number in fresh]
+
+
+def _check(error: confluent_kafka.KafkaError | None, record: confluent_kafka.Message) -> None:
+    """Refuse to go on when a first checkpoint was not written: offsets without one would stop every worker."""
+    if error is not None:
+        message = f"the first checkpoint of {record.topic()}-{record.partition()} was not written: {error}"
+        raise RefusedStartError(message)
 
 
 def _log_starts(admin: AdminClient, partitions: Sequence[Partition]) -> dict[Partition, int]:

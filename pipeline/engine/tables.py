@@ -36,12 +36,12 @@ _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
 class LiveTable(dict[str, Any]):
     """A table's entries in one partition. It remembers which keys changed since the last commit."""
 
-    __slots__ = ("_decode", "changed", "name", "prefix")
+    __slots__ = ("_decode", "changed", "prefix", "table")
 
     def __init__(self, table: Table) -> None:
         super().__init__()
         self.changed: dict[str, None] = {}
-        self.name = table.name
+        self.table = table
         self.prefix = f"{table.name}:"
         self._decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(table.value).decode
 
@@ -79,7 +79,7 @@ class PartitionTables:
     def __init__(self, stage: Stage) -> None:
         specs = stage.tables if isinstance(stage, DecidingStage) else ()
         self.tables = tuple(LiveTable(table) for table in specs)
-        self._by_name = {table.name: table for table in self.tables}
+        self._by_name = {live.table.name: live for live in self.tables}
         self.state = stage.state(*self.tables) if isinstance(stage, DecidingStage) else None
         self.next_offset = 0
         self.dead_letters_in_a_row = 0
