@@ -99,11 +99,12 @@ class Topic:
         self._producer = Producer({"bootstrap.servers": address, "linger.ms": 5, "transactional.id": "tests"})
         self._producer.init_transactions(30)
 
-    def write(self, values: Sequence[bytes | None], *, abort: bool = False) -> None:
-        """Write values over the partitions, in one transaction."""
+    def write(self, values: Sequence[bytes | None], *, abort: bool = False, partition: int | None = None) -> None:
+        """Write values in one transaction, over all partitions or to the given one."""
         self._producer.begin_transaction()
         for number, value in enumerate(values):
-            self._producer.produce(ORDER_EVENTS.name, value, key=b"order", partition=number % PARTITIONS)
+            to = number % PARTITIONS if partition is None else partition
+            self._producer.produce(ORDER_EVENTS.name, value, key=b"order", partition=to)
         if abort:
             self._producer.abort_transaction(30)
         else:
@@ -137,11 +138,11 @@ class Rig:
         self.settings = msgspec.structs.replace(self.settings, clickhouse=url)
         self.client = clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False)
 
-    def write(self, count: int, name: str, *, abort: bool = False) -> None:
-        """Write so many events of an order."""
+    def write(self, count: int, name: str, *, abort: bool = False, partition: int | None = None) -> None:
+        """Write so many events of an order, over all partitions where none is given."""
         event = OrderPaid(order_id=name, at=1_490_000_000_000, paid_minor=1)
         values = [encode(event, "dedup", f"{self.settings.deployment}-{name}-0-{n}") for n in range(count)]
-        self.topic.write(values, abort=abort)
+        self.topic.write(values, abort=abort, partition=partition)
 
     def counts(self) -> tuple[int, int]:
         """Count rows and distinct ids."""
