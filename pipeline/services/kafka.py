@@ -31,8 +31,12 @@ PROBE_SECONDS = 2.0
 RECORD_BYTES_MAX = 6 * 1024 * 1024
 """Above the largest record of any topic (5 MiB), with room for its batch's header."""
 OLD_SESSION_SECONDS_MAX = 3.0
+PROXY_PORT_VARIABLE = "HOLDFAST_KAFKA_PROXY_PORT"
+"""Names a loopback port where a proxy stands: the broker then listens for that proxy on a port of its own too
+(`behind_proxy`), and whoever connects there is told the proxy's port as the broker's. Everyone else sees no change."""
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 """What a broker leaves in its data when it was stopped and not killed."""
+PORTS_END = 65_536
 YEAR_MINUTES = 365 * 24 * 60
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -48,7 +52,7 @@ CONFIG = {
     "node.id": "1",
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
     # One node, so one replica; few partitions, so that a start opens few files.
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
@@ -90,7 +94,7 @@ def start(directory: Path) -> Running:
     old = _read_properties(config)
     ports = [free_port(_port(old.get(f"holdfast.{role}.port", ""))) for role in ("broker", "controller")]
     directory.mkdir(parents=True, exist_ok=True)
-    config.write_text(_properties(_config(directory, *ports)))
+    config.write_text(_properties({**_config(directory, *ports), **_proxied(old, *ports)}))
     if not (directory / "data" / "meta.properties").exists():
         _format(directory, config, command)
     elif not (directory / "data" / CLEAN_SHUTDOWN).exists():
@@ -104,6 +108,15 @@ def start(directory: Path) -> Running:
         ready_within_seconds=READY_WITHIN_SECONDS,
     )
     return launch(server, lambda: is_ready(address))
+
+
+def behind_proxy(directory: Path) -> str:
+    """Say where the broker on a directory listens for its proxy. Raises SetupError when it was started without one."""
+    port = _port(_read_properties(directory / "server.properties").get("holdfast.proxied.port", ""))
+    if not port:
+        message = f"kafka: the broker on {directory} was started without {PROXY_PORT_VARIABLE}"
+        raise SetupError(message)
+    return f"{LOOPBACK}:{port}"
 
 
 def is_ready(address: str) -> bool:
@@ -144,6 +157,24 @@ def _config(directory: Path, broker: int, controller: int) -> Mapping[str, str]:
         # Read back by the next start on this directory; the broker does not know these two.
         "holdfast.broker.port": str(broker),
         "holdfast.controller.port": str(controller),
+    }
+
+
+def _proxied(old: Mapping[str, str], broker: int, controller: int) -> Mapping[str, str]:
+    """Give what a second listener changes, where a proxy's port is named now or was by an earlier start."""
+    proxy = os.environ.get(PROXY_PORT_VARIABLE, old.get("holdfast.proxy.port", ""))
+    if not proxy:
+        return {}
+    if not 0 < _port(proxy) < PORTS_END:
+        message = f"{PROXY_PORT_VARIABLE}: must be a port from 1 to {PORTS_END - 1} (it is {proxy!r})"
+        raise SetupError(message)
+    proxied = free_port(_port(old.get("holdfast.proxied.port", "")))
+    own = f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}"
+    return {
+        "listeners": f"{own},PROXIED://{LOOPBACK}:{proxied}",
+        "advertised.listeners": f"{own},PROXIED://{LOOPBACK}:{proxy}",
+        "holdfast.proxied.port": str(proxied),
+        "holdfast.proxy.port": proxy,
     }
 
 
