@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """0: a free port, written to the run directory."""
     commit_interval_seconds: float = 0.1
     batch_records_max: int = 1000
+    page_entries: int = 2048
+    """Settled entries of a table that move to a page together."""
     dead_letters_in_a_row_max: int = 1000
     session_timeout_seconds: float = 6.0
     checkpoint_wait_seconds: float = 30.0
@@ -85,6 +87,7 @@ VARIABLES = {
     "gateway_token": "HOLDFAST_GATEWAY_TOKEN",
     "metrics_port": "HOLDFAST_METRICS_PORT",
     "commit_interval_seconds": "HOLDFAST_COMMIT_INTERVAL_SECONDS",
+    "page_entries": "HOLDFAST_PAGE_ENTRIES",
     "batch_records_max": "HOLDFAST_BATCH_RECORDS_MAX",
     "dead_letters_in_a_row_max": "HOLDFAST_DEAD_LETTERS_IN_A_ROW_MAX",
     "session_timeout_seconds": "HOLDFAST_SESSION_TIMEOUT_SECONDS",
@@ -96,6 +99,7 @@ ABOVE_ZERO = (
     "replication",
     "commit_interval_seconds",
     "batch_records_max",
+    "page_entries",
     "dead_letters_in_a_row_max",
     "session_timeout_seconds",
 )

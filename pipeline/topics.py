@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DAY_MS = 24 * 60 * 60 * 1000
+REMEMBERED_MS = 400 * DAY_MS
+"""How long a settled order is remembered, by event time: more than a year, so that a yearly batch is still known."""
+CHANGELOG_SEGMENT_BYTES = 16 * 1024 * 1024
+TOMBSTONES_KEPT_MS = 60 * 60 * 1000
+"""A restore, which reads from the beginning to the end, takes seconds: an hour is plenty to see every tombstone."""
 RAW_RECORD_BYTES_MAX = 4 * 1024 * 1024
 """The broker takes raw records up to this size, so that an oversized order becomes a dead letter and not a lost one."""
+
+CHANGELOG_RECORD_BYTES_MAX = 4 * 1024 * 1024
+"""A page of a table: some 16,000 entries."""
 
 
 class Topic(NamedTuple):
@@ -31,7 +39,13 @@ class Topic(NamedTuple):
             "cleanup.policy": "compact" if self.compacted else "delete",
         }
         if self.compacted:
-            config |= {"min.cleanable.dirty.ratio": "0.3", "segment.ms": str(DAY_MS)}
+            # A restore reads what compaction has left, and all of the newest segment: small ones, cleaned soon.
+            config |= {
+                "min.cleanable.dirty.ratio": "0.2",
+                "segment.ms": str(DAY_MS),
+                "segment.bytes": str(CHANGELOG_SEGMENT_BYTES),
+                "delete.retention.ms": str(TOMBSTONES_KEPT_MS),
+            }
         return config
 
 
@@ -62,13 +76,15 @@ TOPICS = (
 
 def changelog(stage: str) -> Topic:
     """Give the changelog of a stage's tables: compacted, one partition for each partition that the stage reads."""
-    return Topic(f"{stage}.changelog", "table and key", 0, compacted=True)
+    return Topic(f"{stage}.changelog", "table and key", 0, CHANGELOG_RECORD_BYTES_MAX, compacted=True)
 
 
 class Table(NamedTuple):
     """A stage's table: a mapping from text to one small immutable value, kept in memory and in the stage's changelog.
 
     `entries_max` is the size, over all partitions of a worker, at which the worker warns that its plan is too small.
+    `settled(value)` says that an entry will hardly change any more: then it moves to a page, where it takes little
+    room, and is forgotten when the partition's event time is `keep_ms` past that (0: never). None: no entry settles.
     """
 
     name: str
@@ -76,3 +92,5 @@ class Table(NamedTuple):
     keeps: str
     """How long an entry stays, in words."""
     entries_max: int
+    settled: Callable[[Any], bool] | None = None
+    keep_ms: int = 0

@@ -6,11 +6,13 @@ While a call is under way, what ships and where, some 500 bytes; then the waybil
 from __future__ import annotations
 
 from pipeline.domain.waybill_state import Attempt
-from pipeline.topics import Table
+from pipeline.topics import REMEMBERED_MS, Table
 
 ATTEMPTS = Table(
     name="attempts",
     value=Attempt,
-    keeps="for ever: a repeated request must not get a second waybill",
-    entries_max=6_000_000,
+    keeps="400 days: a repeated request must not get a second waybill",
+    entries_max=60_000_000,
+    settled=Attempt.is_settled,
+    keep_ms=REMEMBERED_MS,
 )

@@ -7,6 +7,13 @@ each.
 from __future__ import annotations
 
 from pipeline.domain.reservation_state import Hold
-from pipeline.topics import Table
+from pipeline.topics import REMEMBERED_MS, Table
 
-HOLDS = Table(name="holds", value=Hold, keeps="for ever: a repeat gets its first answer", entries_max=5_000_000)
+HOLDS = Table(
+    name="holds",
+    value=Hold,
+    keeps="400 days: a repeat gets its first answer",
+    entries_max=50_000_000,
+    settled=Hold.is_settled,
+    keep_ms=REMEMBERED_MS,
+)

@@ -1,4 +1,4 @@
-"""Every order ever seen, by order id (32 hex digits).
+"""Every order that was seen, by order id (32 hex digits).
 
 The value says where the order stands for dedup, 10 to 20 bytes. While an order waits for its payment it also holds what
 to ask for then, its units and address, some 300 bytes; before it came, what was said of it.
@@ -7,8 +7,13 @@ to ask for then, its units and address, some 300 bytes; before it came, what was
 from __future__ import annotations
 
 from pipeline.domain.dedup_state import Seen
-from pipeline.topics import Table
+from pipeline.topics import REMEMBERED_MS, Table
 
 ORDERS = Table(
-    name="orders", value=Seen, keeps="for ever: a resubmission after a year is still one", entries_max=5_000_000
+    name="orders",
+    value=Seen,
+    keeps="400 days: a resubmission after a year is still one; what is older and unknown is held for review",
+    entries_max=50_000_000,
+    settled=Seen.is_settled,
+    keep_ms=REMEMBERED_MS,
 )

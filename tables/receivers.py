@@ -6,11 +6,13 @@ Mostly one order, about 40 bytes and its SKUs; RECENT_ORDERS_PER_RECEIVER_MAX at
 from __future__ import annotations
 
 from pipeline.domain.dedup_state import Receiver
-from pipeline.topics import Table
+from pipeline.topics import DAY_MS, Table
 
 RECEIVERS = Table(
     name="receivers",
     value=Receiver,
-    keeps="until the receiver's next order; of those, six hours back",
+    keeps="until the receiver's next order, two days at most; of the orders, six hours back",
     entries_max=5_000_000,
+    settled=Receiver.is_settled,
+    keep_ms=2 * DAY_MS,
 )

@@ -6,6 +6,13 @@ While parts are outstanding, their units, about 15 bytes a line; then 10 bytes.
 from __future__ import annotations
 
 from pipeline.domain.routing_state import Route
-from pipeline.topics import Table
+from pipeline.topics import REMEMBERED_MS, Table
 
-ROUTES = Table(name="routes", value=Route, keeps="for ever: a repeat gets its first answer", entries_max=5_000_000)
+ROUTES = Table(
+    name="routes",
+    value=Route,
+    keeps="400 days: a repeat gets its first answer",
+    entries_max=50_000_000,
+    settled=Route.is_settled,
+    keep_ms=REMEMBERED_MS,
+)

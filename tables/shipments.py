@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pipeline.domain.tracking_state import Shipment
-from pipeline.topics import Table
+from pipeline.topics import REMEMBERED_MS, Table
 
 SHIPMENTS = Table(
-    name="shipments", value=Shipment, keeps="for ever: a late report must find its parcel", entries_max=6_000_000
+    name="shipments",
+    value=Shipment,
+    keeps="400 days: a late report must find its parcel",
+    entries_max=60_000_000,
+    settled=Shipment.is_settled,
+    keep_ms=REMEMBERED_MS,
 )

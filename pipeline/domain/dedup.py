@@ -1,6 +1,7 @@
 """Dedup: each order once. Knows every order ever seen, holds doubtful ones for review, sends paid ones on.
 
-An order's id settles whether it is known; time settles nothing, so a resubmission after a year is still one. What was
+An order's id settles whether it is known, so a resubmission after a year is still one. Of an order older than what is
+remembered nobody can say that it is new: it is held for review. What was
 said of an order before it came (its payment, its cancellation) is parked and applied when it comes.
 
 Two orders of one receiver with a SKU in common, created within an hour of each other, are a suspected duplicate
@@ -142,10 +143,16 @@ def _doubt(state: State, command: SubmitOrder, units: tuple[SkuUnits, ...]) -> t
     order = command.order
     if not order.receiver_key and not order.buyer_id:
         return reasons.MISSING_CUSTOMER, "the order names neither a buyer nor a receiver"
+    if order.created_at <= state.orders.forgotten_ms:
+        return reasons.TOO_OLD, "the order is older than what is remembered: it may have been fulfilled already"
     if not units:
         return reasons.NOTHING_TO_SHIP, f"none of its {len(order.lines)} lines needs stock"
-    if not order.receiver_key:
-        return None
+    return _twin(state, command, units) if order.receiver_key else None
+
+
+def _twin(state: State, command: SubmitOrder, units: tuple[SkuUnits, ...]) -> tuple[str, str] | None:
+    """Find another order of this receiver that may be the same one."""
+    order = command.order
     receiver = state.receivers.get(f"{command.pool}|{order.receiver_key}")
     if receiver is None:
         return None

@@ -24,6 +24,8 @@ from pipeline.domain.orders import ShipTo, SkuUnits
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from pipeline.domain.memory import Memory
+
 DUPLICATE_WITHIN_MS = 60 * 60 * 1000
 RECENT_WITHIN_MS = 6 * DUPLICATE_WITHIN_MS
 """How far behind a receiver's newest order the others are remembered: one that comes five hours late is compared."""
@@ -76,6 +78,10 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     paid: bool = False
     rest: Waiting | Parked | None = None
 
+    def is_settled(self) -> bool:
+        """Say whether nothing is waited for."""
+        return not isinstance(self.rest, Waiting)
+
 
 class RecentOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order of a receiver; `skus` one a line, which takes a tenth of a tuple's room."""
@@ -90,12 +96,16 @@ class Receiver(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     recent: tuple[RecentOrder, ...]
 
+    def is_settled(self) -> bool:
+        """Give yes: it changes with the receiver's next order, which may never come."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class State:
     """`orders` by order id, `receivers` by `pool|receiver key`."""
 
-    orders: MutableMapping[str, Seen]
+    orders: Memory[Seen]
     receivers: MutableMapping[str, Receiver]
 
 

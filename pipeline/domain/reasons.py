@@ -15,6 +15,8 @@ MISSING_CUSTOMER = "MISSING_CUSTOMER"
 SUSPECTED_DUPLICATE = "SUSPECTED_DUPLICATE"
 """疑似重复: the same receiver and SKU within an hour."""
 NOTHING_TO_SHIP = "NOTHING_TO_SHIP"
+TOO_OLD = "TOO_OLD"
+"""Older than what dedup remembers: absence proves nothing."""
 UNKNOWN_SKU = "UNKNOWN_SKU"
 
 # Holds.

@@ -70,6 +70,10 @@ class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     consumed: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
 
+    def is_settled(self) -> bool:
+        """Say whether nothing is held any more."""
+        return not self.units
+
 
 class Network(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A pool's warehouses."""

@@ -82,6 +82,10 @@ class Route(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parts: int = 0
     outstanding: tuple[Part, ...] = ()
 
+    def is_settled(self) -> bool:
+        """Say whether every part has shipped or was freed."""
+        return not self.outstanding
+
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -98,6 +98,8 @@ NEXT: Mapping[Status, Mapping[Report, Status]] = {
 LEFT = frozenset(Status) - {Status.WAITING, Status.EXCEPTION, Status.STOPPED}
 """Where a parcel is that has left its warehouse. An exception proves nothing: the collection itself may have failed."""
 
+ENDS = frozenset({Status.SIGNED, Status.RETURNED, Status.STOPPED})
+
 
 class Shipment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A parcel. `units` are those that are still in the warehouse: none, once it has left."""
@@ -111,6 +113,10 @@ class Shipment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int = 0
     """The time of the last report that moved it."""
     report_id: str = ""
+
+    def is_settled(self) -> bool:
+        """Say whether the parcel has come to its end; one that was signed may still be returned."""
+        return self.status in ENDS
 
 
 class ParkedReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -128,6 +134,10 @@ class ParkedReports(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The reports of a parcel that is not there yet, as they came."""
 
     reports: tuple[ParkedReport, ...]
+
+    def is_settled(self) -> bool:
+        """Give yes: the parcel may never come."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ class AttemptState(StrEnum):
     """The carrier refused, or too many calls ended in nothing: a person must act."""
 
 
+SETTLED = frozenset({AttemptState.ISSUED, AttemptState.CANCELLED, AttemptState.COLLECTED})
+
+
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One fulfilment order's attempt. What is to be shipped, and where, is kept while another call may need it."""
 
@@ -68,6 +71,10 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cancel_reason: str | None = None
     fulfilment: Fulfilment | None = None
     ship_to: ShipTo | None = None
+
+    def is_settled(self) -> bool:
+        """Say whether no call is under way, and none to be expected."""
+        return self.state in SETTLED and self.fulfilment is None
 
 
 @dataclass(frozen=True, slots=True)

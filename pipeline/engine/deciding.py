@@ -59,7 +59,11 @@ class Deciding:
                 self._bury(tables, record, error)
                 continue
             tables.dead_letters_in_a_row = 0
+            for command in commands:
+                if command.at > tables.watermark_ms:
+                    tables.advance(command.at, record.timestamp_ms)
             self._answer(tables.state, record.source, commands)
+            tables.turn_pages()
         self._batch_seconds.observe(time.perf_counter() - started)
 
     def count(self) -> None:

@@ -141,7 +141,7 @@ class Engine:
         entries: Counter[Table] = Counter()
         for held in self.partitions.values():
             for live in held.tables:
-                entries[live.table] += len(live)
+                entries[live.table] += live.entries
         return entries
 
     # --- batches ---

@@ -84,10 +84,13 @@ class Restorer:
         Stops half-way when the restore is not current any more: then what it gives is void. Raises RefusedStartError,
         naming checkpoint and offset, where they do not meet in time.
         """
-        found = {key: PartitionTables(self._stages[key[0]]) for key in offsets if key[0] in self._stages}
+        size = self._settings.page_entries
+        found = {key: PartitionTables(self._stages[key[0]], size) for key in offsets if key[0] in self._stages}
         if found:
             started = time.monotonic()
             records = self._read(found, offsets, is_current)
+            for tables in found.values():
+                tables.finish()
             metrics.RESTORE_SECONDS.observe(time.monotonic() - started)
             metrics.RESTORED_RECORDS.inc(records)
         return found

@@ -1,116 +1,164 @@
 """Tables: a mapping per partition, held in memory, written to the stage's changelog in the transaction that changed it.
 
-A changelog record's key is `table:key`, its value the entry as MessagePack, or nothing where the entry is gone. Every
-transaction that touches a partition also writes the partition's checkpoint, the next input offset, under a key of its
-own: after a restore it must equal the group's committed offset.
+A changelog record's key is `table:key`, its value the entry as MessagePack, or nothing where the entry is gone. Entries
+that are settled move to pages, thousands in a record `!page:table:number` (`pipeline.engine.pages`). Every transaction
+that touches a partition also writes the partition's checkpoint under a key of its own: after a restore its next input
+offset must equal the group's committed offset.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.engine.live import LiveTable, PagedTable
+from pipeline.engine.pages import decode_page, encode_page
 from pipeline.engine.stage import DecidingStage
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.engine.stage import Stage
     from pipeline.topics import Table
 
+OWN = ord("!")
+"""What the key of a record begins with that is no table's entry."""
 CHECKPOINT_KEY = b"!checkpoint"
+PAGE_KEY = b"!page"
+PAGE_ENTRIES = 2048
+SKEW_MS = 5 * 60 * 1000
+"""How far a command's time may be ahead of the broker's when it was appended."""
+STEP_MS = 60 * 60 * 1000
+"""How far one record moves a partition's time: a single clock that is wrong ages nobody's entries."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a partition's tables have come: the offset of the next input record."""
+    """How far a partition's tables have come: the next input offset, the event time, what each table has forgotten."""
 
     next_offset: int
+    watermark_ms: int = 0
+    forgotten_ms: dict[str, int] = {}
 
 
 _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
 
 
-class LiveTable(dict[str, Any]):
-    """A table's entries in one partition. It remembers which keys changed since the last commit."""
-
-    __slots__ = ("_decode", "changed", "prefix", "table")
-
-    def __init__(self, table: Table) -> None:
-        super().__init__()
-        self.changed: dict[str, None] = {}
-        self.table = table
-        self.prefix = f"{table.name}:"
-        self._decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(table.value).decode
-
-    def __setitem__(self, key: str, value: object) -> None:
-        """Put a whole new value."""
-        dict.__setitem__(self, key, value)
-        self.changed[key] = None
-
-    def __delitem__(self, key: str) -> None:
-        """Drop an entry, here and in the changelog."""
-        dict.__delitem__(self, key)
-        self.changed[key] = None
-
-    def pop(self, key: str, default: object = None) -> Any:  # noqa: ANN401  the table's value type
-        """Drop an entry if it is there, and give it."""
-        if key not in self:
-            return default
-        value = self[key]
-        del self[key]
-        return value
-
-    def restore(self, key: str, value: bytes | None) -> None:
-        """Apply a changelog record."""
-        if value is None:
-            dict.pop(self, key, None)
-        else:
-            dict.__setitem__(self, key, self._decode(value))
-
-
 class PartitionTables:
     """All tables of a stage in one partition, and how far its input is applied."""
 
-    __slots__ = ("_by_name", "dead_letters_in_a_row", "last_timestamp_ms", "next_offset", "state", "tables")
+    __slots__ = (
+        "_by_name",
+        "_restored",
+        "dead_letters_in_a_row",
+        "last_timestamp_ms",
+        "next_offset",
+        "paged",
+        "state",
+        "tables",
+        "watermark_ms",
+    )
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, page_entries: int = PAGE_ENTRIES) -> None:
         specs = stage.tables if isinstance(stage, DecidingStage) else ()
-        self.tables = tuple(LiveTable(table) for table in specs)
+        self.tables = tuple(_live(table, page_entries) for table in specs)
+        self.paged = tuple(live for live in self.tables if isinstance(live, PagedTable))
         self._by_name = {live.table.name: live for live in self.tables}
+        self._restored: dict[bytes, bytes] = {}
         self.state = stage.state(*self.tables) if isinstance(stage, DecidingStage) else None
         self.next_offset = 0
+        self.watermark_ms = 0
+        """The newest event time, never going back."""
         self.dead_letters_in_a_row = 0
         self.last_timestamp_ms = 0
 
+    # --- time ---
+
+    def advance(self, at_ms: int, appended_ms: int) -> None:
+        """Take note of a command's event time: time moves on with it, but not by more than one record may move it."""
+        newest = min(at_ms, appended_ms + SKEW_MS)
+        if self.watermark_ms:
+            newest = min(newest, self.watermark_ms + STEP_MS)
+        self.watermark_ms = max(self.watermark_ms, newest)
+
+    def turn_pages(self) -> None:
+        """Move settled entries to pages where enough of them have come together, and drop pages that are too old.
+
+        Called after each record: so what is remembered at a record follows from the records before it alone.
+        """
+        for table in self.paged:
+            if table.is_due:
+                table.turn_page(self.watermark_ms)
+
+    # --- the changelog ---
+
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Apply a changelog record. Any error is fatal: a table that missed a record must not decide."""
+        """Take a changelog record; entries are applied by `finish`, when it is known which of them are the last."""
+        if key and key[0] == OWN:
+            self._restore_own(key, value)
+        else:
+            self._restored.pop(key, None)
+            if value is not None:
+                self._restored[key] = value
+
+    def finish(self) -> None:
+        """Apply what was restored. Any error is fatal: a table that missed a record must not decide."""
+        key = b""
+        try:
+            for key, value in self._restored.items():
+                name, _, entry = key.decode().partition(":")
+                self._by_name[name].restore(entry, value)
+        except (KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+            raise _unusable(key, error) from error
+        self._restored = {}
+
+    def _restore_own(self, key: bytes, value: bytes | None) -> None:
         try:
             if key == CHECKPOINT_KEY:
-                if value is None:
-                    message = "the checkpoint was deleted"
-                    raise EngineError(message)
-                self.next_offset = _decode_checkpoint(value).next_offset
+                self._restore_checkpoint(_decode_checkpoint(value or b""))
                 return
-            name, _, entry = key.decode().partition(":")
-            self._by_name[name].restore(entry, value)
-        except (KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-            message = f"the changelog record with key {key!r} cannot be applied: {error!r}"
-            raise EngineError(message) from error
+            kind, name, number = key.split(b":")
+            table = self._by_name[name.decode()]
+            if kind == PAGE_KEY and isinstance(table, PagedTable):
+                table.restore_page(int(number), None if value is None else decode_page(value))
+                return
+        except (KeyError, ValueError, msgspec.MsgspecError) as error:
+            raise _unusable(key, error) from error
+        raise _unusable(key, KeyError("no such kind of record, or a table without pages"))
+
+    def _restore_checkpoint(self, restored: Checkpoint) -> None:
+        self.next_offset, self.watermark_ms = restored.next_offset, restored.watermark_ms
+        for name, forgotten_ms in restored.forgotten_ms.items():
+            self._by_name[name].forgotten_ms = forgotten_ms
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Give the changelog records since the last call, the checkpoint last."""
-        for table in self.tables:
-            prefix = table.prefix
-            for key in table.changed:
-                value = table.get(key)
-                yield (prefix + key).encode(), None if value is None else _encode(value)
-            table.changed.clear()
-        yield CHECKPOINT_KEY, checkpoint(self.next_offset)
+        yield from chain.from_iterable(table.changes() for table in self.tables)
+        for table in self.paged:
+            for number, page in table.page_changes.items():
+                yield (
+                    b"%b:%b:%d" % (PAGE_KEY, table.table.name.encode(), number),
+                    None if page is None else encode_page(page),
+                )
+            table.page_changes.clear()
+        yield CHECKPOINT_KEY, self._checkpoint()
+
+    def _checkpoint(self) -> bytes:
+        forgotten = {table.table.name: table.forgotten_ms for table in self.paged if table.forgotten_ms}
+        return _encode(Checkpoint(next_offset=self.next_offset, watermark_ms=self.watermark_ms, forgotten_ms=forgotten))
 
 
 def checkpoint(next_offset: int) -> bytes:
-    """Encode a checkpoint."""
+    """Encode the checkpoint of tables that are empty."""
     return _encode(Checkpoint(next_offset=next_offset))
+
+
+def _live(table: Table, page_entries: int) -> LiveTable:
+    return LiveTable(table) if table.settled is None else PagedTable(table, page_entries)
+
+
+def _unusable(key: bytes, error: Exception) -> EngineError:
+    return EngineError(f"the changelog record with key {key!r} cannot be applied: {error!r}")

@@ -34,6 +34,8 @@ OLD_SESSION_SECONDS_MAX = 3.0
 PROXY_PORT_VARIABLE = "HOLDFAST_KAFKA_PROXY_PORT"
 """Names a loopback port where a proxy stands: the broker then listens for that proxy on a port of its own too
 (`behind_proxy`), and whoever connects there is told the proxy's port as the broker's. Everyone else sees no change."""
+DATA_VARIABLE = "HOLDFAST_KAFKA_DATA"
+"""Names a directory for the broker's data elsewhere, on a disk of its own; one broker at a time may use it."""
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 """What a broker leaves in its data when it was stopped and not killed."""
 PORTS_END = 65_536
@@ -95,9 +97,9 @@ def start(directory: Path) -> Running:
     ports = [free_port(_port(old.get(f"holdfast.{role}.port", ""))) for role in ("broker", "controller")]
     directory.mkdir(parents=True, exist_ok=True)
     config.write_text(_properties({**_config(directory, *ports), **_proxied(old, *ports)}))
-    if not (directory / "data" / "meta.properties").exists():
+    if not (_data(directory) / "meta.properties").exists():
         _format(directory, config, command)
-    elif not (directory / "data" / CLEAN_SHUTDOWN).exists():
+    elif not (_data(directory) / CLEAN_SHUTDOWN).exists():
         _end_old_session(directory, command)
     address = f"{LOOPBACK}:{ports[0]}"
     server = Server(
@@ -150,7 +152,7 @@ def _client(address: str) -> dict[str, str | int | float | bool]:
 def _config(directory: Path, broker: int, controller: int) -> Mapping[str, str]:
     return {
         **CONFIG,
-        "log.dirs": str(directory / "data"),
+        "log.dirs": str(_data(directory)),
         "listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
         "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
@@ -158,6 +160,10 @@ def _config(directory: Path, broker: int, controller: int) -> Mapping[str, str]:
         "holdfast.broker.port": str(broker),
         "holdfast.controller.port": str(controller),
     }
+
+
+def _data(directory: Path) -> Path:
+    return Path(os.environ.get(DATA_VARIABLE) or directory / "data").resolve()
 
 
 def _proxied(old: Mapping[str, str], broker: int, controller: int) -> Mapping[str, str]:
@@ -245,7 +251,7 @@ def _end_old_session(directory: Path, command: tuple[str, ...]) -> None:
 
 def _format(directory: Path, config: Path, command: tuple[str, ...]) -> None:
     """Give the directory its identity; what an earlier, broken attempt has left there goes first."""
-    shutil.rmtree(directory / "data", ignore_errors=True)
+    shutil.rmtree(_data(directory), ignore_errors=True)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     # An id may begin with a dash, so it must not stand alone.
     arguments = ("kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(config))

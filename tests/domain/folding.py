@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.domain.commands import Command
 from pipeline.domain.events import Event
+from pipeline.domain.memory import Memory
 from pipeline.domain.notes import Note
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def fresh_state(stage: DecidingStage) -> Any:  # noqa: ANN401  each stage has its own
     """Give a stage's state with empty tables."""
-    return stage.state(*({} for _ in stage.tables))
+    return stage.state(*(Memory() for _ in stage.tables))
 
 
 def tables(stage: DecidingStage, state: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401

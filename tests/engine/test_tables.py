@@ -12,6 +12,14 @@ KEYS = st.sampled_from(["a", "b", "c:d", "é"])
 CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 9)), max_size=30)
 
 
+def _restored(log: list[tuple[bytes, bytes | None]]) -> PartitionTables:
+    restored = PartitionTables(counting.FIRST)
+    for name, value in log:
+        restored.restore(name, value)
+    restored.finish()
+    return restored
+
+
 @given(st.lists(CHANGES, max_size=5))
 def test_a_table_restored_from_its_changelog_is_the_table_that_wrote_it(
     transactions: list[list[tuple[str, int | None]]],
@@ -26,9 +34,7 @@ def test_a_table_restored_from_its_changelog_is_the_table_that_wrote_it(
                 live.tables[0][key] = counting.Count(number)
         live.next_offset = offset + 1
         log += list(live.changes())
-    restored = PartitionTables(counting.FIRST)
-    for name, value in log:
-        restored.restore(name, value)
+    restored = _restored(log)
     assert restored.tables[0] == live.tables[0]
     assert restored.next_offset == live.next_offset
 
@@ -62,8 +68,8 @@ def test_a_dropped_entry_leaves_a_tombstone() -> None:
     ],
 )
 def test_a_changelog_record_that_cannot_be_applied_is_fatal(key: bytes, value: bytes | None) -> None:
-    with pytest.raises(EngineError):
-        PartitionTables(counting.FIRST).restore(key, value)
+    with pytest.raises(EngineError, match="cannot be applied"):
+        _restored([(key, value)])
 
 
 def test_a_checkpoint_is_restored() -> None:

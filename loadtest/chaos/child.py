@@ -1,0 +1,129 @@
+"""One process of a rig: started, paused, killed, started again; every exit is noted with what it was."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.settings import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+POLL_SECONDS = 0.05
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a process. `status` below 0: the signal that ended it."""
+
+    at_ms: int
+    process: str
+    pid: int
+    status: int
+    lived_seconds: float
+
+
+class Child:
+    """A process that is to run all the time. `start` and whoever watches it may be different threads."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environ: Mapping[str, str], run_dir: Path) -> None:
+        self.name = name
+        self.log = run_dir / "logs" / f"{name}.log"
+        self.held = False
+        """Whether somebody else starts it again, and not the rig."""
+        self.exits: list[Exit] = []
+        self.changed: dict[str, str] = {}
+        """Variables that every start from now on has beside its own: changed settings."""
+        self._command = [sys.executable, "-m", *arguments]
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
+        self._lock = threading.RLock()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the latest start, 0 before the first."""
+        return self._process.pid if self._process else 0
+
+    def start(self, extra: Mapping[str, str] | None = None) -> int:
+        """Start the process, unless it runs; `extra` variables are for this start alone. Gives the pid."""
+        with self._lock:
+            if self.running:
+                return self.pid
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - the project's own commands
+                    self._command,
+                    cwd=ROOT,
+                    env={**self._environ, **self.changed, **(extra or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is for the rig to pass on
+                )
+            self._began = time.monotonic()
+            return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process runs; its end is noted when it is seen for the first time."""
+        with self._lock:
+            if self._process is None:
+                return False
+            status = self._process.poll()
+            if status is None:
+                return True
+            if not self.exits or self.exits[-1].pid != self._process.pid:
+                lived = time.monotonic() - self._began
+                self.exits.append(
+                    Exit(
+                        at_ms=time.time_ns() // 1_000_000,
+                        process=self.name,
+                        pid=self._process.pid,
+                        status=status,
+                        lived_seconds=lived,
+                    )
+                )
+            return False
+
+    def exit_of(self, pid: int) -> Exit | None:
+        """Give the end of the process with this id, if it has ended."""
+        _ = self.running
+        return next((one for one in reversed(self.exits) if one.pid == pid), None)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process; nothing if it has ended."""
+        with self._lock:
+            if self._process is not None and self.running:
+                self._process.send_signal(number)
+
+    def kill(self) -> int:
+        """Kill it as a power cut would, and give the pid."""
+        self.send(signal.SIGKILL)
+        return self.pid
+
+    def wait(self, within_seconds: float) -> bool:
+        """Wait for the end. Says whether it came in time."""
+        deadline = time.monotonic() + within_seconds
+        while self.running:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def stop(self, within_seconds: float) -> bool:
+        """Ask it to drain; kill it when that takes too long. Says whether it ended well by itself."""
+        self.send(signal.SIGTERM)
+        if not self.wait(within_seconds):
+            self.kill()
+            self.wait(within_seconds)
+            return False
+        ended = self.exit_of(self.pid)
+        return ended is None or ended.status == 0

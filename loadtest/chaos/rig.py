@@ -1,0 +1,203 @@
+"""The rig of a chaos run: every process its own child, each started again when it exits, whatever ended it.
+
+Servers are the embedded ones of `loadtest.deployment.site`. Workers, sink and sandbox run as the test build, so that
+failpoints and mutants work in them.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from agents.supervisor import sandbox_arguments
+from loadtest.chaos.child import Child, Exit
+from loadtest.chaos.readings import Announced, Reading, announced, read_worker
+from loadtest.deployment import UpProcess
+from pipeline.engine.engine import EXIT_REFUSED
+from pipeline.errors import SetupError
+from pipeline.services.process import LOOPBACK, free_port, log_tail, wait_until
+from pipeline.settings import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadtest.deployment import Site
+
+BUILD = "loadtest.chaos.build"
+TEND_SECONDS = 0.05
+READY_SECONDS = 120.0
+DRAIN_SECONDS = 40.0
+SHORT_LIFE_SECONDS = 1.0
+"""A process that lived no longer is started again after a pause of as long: it may wait for a server."""
+REFUSAL_PAUSE_SECONDS = 2.0
+REFUSALS_MAX = 5
+"""Refused starts in a row after which a worker is given up, and the run with it."""
+WORKER = "worker-"
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker refused to start: the end of its log says why."""
+
+    exit: Exit
+    log: str
+
+
+class Shape(NamedTuple):
+    """How a rig is set up: its workers, variables for all processes and for single slots."""
+
+    workers: int
+    environ: Mapping[str, str]
+    by_slot: Mapping[int, Mapping[str, str]] = {}  # noqa: RUF012 - never changed
+
+
+class Rig:
+    """The processes of a run. Faults on threads of their own use it at the same time."""
+
+    def __init__(self, place: Site, shape: Shape) -> None:
+        self.place = place
+        self.shape = shape
+        self.refusals: list[Refusal] = []
+        self.children: dict[str, Child] = {}
+        self.sandbox_url = ""
+        self._environ = {**place.environ, **shape.environ}
+        self._stopping = threading.Event()
+        self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
+        self._due: dict[str, float] = {}
+
+    # --- the life of the rig ---
+
+    def start(self) -> None:
+        """Start everything, and wait until the workers share all partitions. Raises SetupError."""
+        run_dir, settings = self.place.run_dir, self.place.settings
+        (run_dir / "ready").mkdir(exist_ok=True)
+        gateway_port, sandbox_port = free_port(), free_port()
+        self.sandbox_url = f"http://{LOOPBACK}:{sandbox_port}"
+        self._environ |= {
+            VARIABLES["gateway_port"]: str(gateway_port),
+            VARIABLES["carrier_url"]: f"{self.sandbox_url}/std/service",
+        }
+        gateway = ["pipeline", "gateway", "--ready-file", str(run_dir / "ready" / "gateway")]
+        sandbox = [BUILD, *sandbox_arguments(settings, sandbox_port, gateway_port)]
+        for name, arguments in (("gateway", gateway), ("sandbox", sandbox), ("sink", [BUILD, "sink"])):
+            self.children[name] = Child(name, arguments, self._environ, run_dir)
+            self.children[name].start()
+        for name in ("gateway", "sandbox"):
+            self._wait_for(lambda name=name: (run_dir / "ready" / name).exists(), name)  # type: ignore[misc]
+        for slot in range(self.shape.workers):
+            self.add_worker(slot).start()
+        self._tender.start()
+        self._wait_for(lambda: self.owned() == self.partitions, "the group of workers")
+
+    def add_worker(self, slot: int) -> Child:
+        """Make the worker of a slot; it is not started yet."""
+        environ = {**self._environ, **self.shape.by_slot.get(slot, {})}
+        child = Child(f"{WORKER}{slot}", [BUILD, "worker", "--slot", str(slot)], environ, self.place.run_dir)
+        self.children = {**self.children, child.name: child}
+        return child
+
+    def drain(self) -> bool:
+        """End everything, who calls before who is called, and the sink last. Says whether all ended well."""
+        self._stopping.set()
+        self._tender.join()
+        well = True
+        ranks = {"sandbox": 1, "gateway": 2, "sink": 3}
+        for rank in range(len(ranks) + 1):
+            group = [child for child in self.children.values() if ranks.get(child.name, 0) == rank]
+            for child in group:
+                child.send(signal.SIGCONT)
+                child.send(signal.SIGTERM)
+            for child in group:
+                well = child.stop(DRAIN_SECONDS) and well
+        return well
+
+    def kill_all(self) -> None:
+        """End everything at once."""
+        self._stopping.set()
+        for child in self.children.values():
+            child.kill()
+            child.wait(DRAIN_SECONDS)
+
+    def _wait_for(self, condition: object, name: str) -> None:
+        if not callable(condition) or not wait_until(condition, READY_SECONDS):
+            logs = "\n".join(log_tail(child.log) for child in self.children.values())
+            message = f"{name} did not become ready within {READY_SECONDS:g} s\n{logs}"
+            raise SetupError(message)
+
+    def _tend(self) -> None:
+        """Start again what has exited, unless somebody holds it."""
+        while not self._stopping.wait(TEND_SECONDS):
+            for child in list(self.children.values()):
+                if not child.held and not child.running:
+                    self._bring_back(child)
+
+    def _bring_back(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.name not in self._due:
+            last = child.exits[-1]
+            pause = 0.0 if last.lived_seconds > SHORT_LIFE_SECONDS else SHORT_LIFE_SECONDS
+            if last.status == EXIT_REFUSED:
+                self.refusals.append(Refusal(exit=last, log=log_tail(child.log)))
+                pause = REFUSAL_PAUSE_SECONDS
+            self._due[child.name] = now + pause
+        if now >= self._due[child.name] and not self.given_up(child):
+            del self._due[child.name]
+            child.start()
+
+    @staticmethod
+    def given_up(child: Child) -> bool:
+        """Say whether a worker refuses to start again and again."""
+        latest = child.exits[-REFUSALS_MAX:]
+        return len(latest) == REFUSALS_MAX and all(one.status == EXIT_REFUSED for one in latest)
+
+    # --- what it says ---
+
+    @property
+    def partitions(self) -> int:
+        """The partitions that the workers share: those of each stage's input."""
+        from agents import STAGE_NAMES  # noqa: PLC0415
+
+        return len(STAGE_NAMES) * self.place.settings.partitions
+
+    @property
+    def workers(self) -> list[Child]:
+        """The workers, by slot."""
+        return [child for name, child in self.children.items() if name.startswith(WORKER)]
+
+    def announced(self, child: Child) -> Announced | None:
+        """Give where a worker serves its metrics, if the process that runs now has said so."""
+        slot = child.name.removeprefix(WORKER)
+        found = announced(self.place.run_dir / "workers" / f"{self.place.settings.deployment}-{slot}.json")
+        return found if found and found.pid == child.pid else None
+
+    def read(self, child: Child) -> Reading | None:
+        """Read a worker's metrics; None where it does not run or answer."""
+        place = self.announced(child)
+        return read_worker(place) if place and child.running else None
+
+    def owned(self) -> int:
+        """Count the partitions that the workers that answer own."""
+        return sum(reading.partitions for reading in map(self.read, self.workers) if reading)
+
+    def processes(self) -> Mapping[str, UpProcess]:
+        """Give the processes that run now, by name."""
+        found = {}
+        for name, child in self.children.items():
+            if child.running:
+                place = self.announced(child) if name.startswith(WORKER) else None
+                found[name] = UpProcess(child.pid, place.metrics if place else "")
+        return found
+
+    def exits(self) -> list[Exit]:
+        """Give all exits so far, by time."""
+        return sorted((one for child in self.children.values() for one in child.exits), key=lambda one: one.at_ms)
+
+    def check(self) -> None:
+        """Raise SetupError when a worker was given up."""
+        for child in self.workers:
+            if self.given_up(child):
+                message = f"{child.name} refuses to start\n{log_tail(child.log)}"
+                raise SetupError(message)

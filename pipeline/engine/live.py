@@ -1,0 +1,235 @@
+"""A table's entries in one partition, live: those that still change as objects, those that are settled in pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import msgspec
+
+from pipeline.domain.memory import Memory
+from pipeline.engine.pages import KEY_BYTES_MAX, VALUE_BYTES_MAX, Filter, Page, build, filter_of, merge, pack_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.topics import Table
+
+SMALL_PAGES_MAX = 8
+"""So many small pages become one: an older entry is then found in fewer steps."""
+GONE = b"\xc0"
+"""The value of an entry that was dropped while a page still has it: MessagePack's nil."""
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class LiveTable(Memory[Any]):
+    """A table's entries. It remembers which keys changed since the last commit."""
+
+    __slots__ = ("_decode", "changed", "prefix", "table")
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self.changed: dict[str, None] = {}
+        self.table = table
+        self.prefix = f"{table.name}:"
+        self._decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(table.value).decode
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Put a whole new value."""
+        dict.__setitem__(self, key, value)
+        self.changed[key] = None
+
+    def __delitem__(self, key: str) -> None:
+        """Drop an entry, here and in the changelog."""
+        dict.__delitem__(self, key)
+        self.changed[key] = None
+
+    def pop(self, key: str, default: object = None) -> Any:  # noqa: ANN401  the table's value type
+        """Drop an entry if it is there, and give it."""
+        if key not in self:
+            return default
+        value = self[key]
+        del self[key]
+        return value
+
+    @property
+    def entries(self) -> int:
+        """Count the entries."""
+        return len(self)
+
+    def restore(self, key: str, value: bytes) -> None:
+        """Put an entry as it was in the changelog."""
+        dict.__setitem__(self, key, self._decode(value))
+
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Give the changelog records of the entries that changed since the last call."""
+        prefix = self.prefix
+        for key in self.changed:
+            value = dict.get(self, key)
+            yield (prefix + key).encode(), None if value is None else _encode(value)
+        self.changed.clear()
+
+
+class PagedTable(LiveTable):
+    """A table whose settled entries move to pages. An entry outside the pages shadows one inside.
+
+    `changed` and `settled` are in the order of the last write, which is the order of the changelog: so a restored table
+    turns its pages at the same records as the one that it was restored from.
+    """
+
+    __slots__ = ("_filter", "_gone", "_is_settled", "_page_entries", "page_changes", "pages", "settled")
+
+    def __init__(self, table: Table, page_entries: int) -> None:
+        super().__init__(table)
+        if table.settled is None:
+            message = f"table {table.name} does not say when an entry is settled"
+            raise ValueError(message)
+        self._is_settled = table.settled
+        self._page_entries = page_entries
+        self._filter = Filter()
+        self._gone: set[str] = set()
+        self.pages: dict[int, Page] = {}
+        self.page_changes: dict[int, Page | None] = {}
+        self.settled: dict[str, None] = {}
+
+    # --- reading ---
+
+    def get(self, key: str, default: object = None) -> Any:  # noqa: ANN401  the table's value type
+        """Give an entry, wherever it is."""
+        value = dict.get(self, key)
+        if value is None:
+            value = self._in_pages(key)
+        return default if value is None else value
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401  the table's value type
+        value = self._in_pages(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return dict.__contains__(self, key) or self._in_pages(str(key)) is not None
+
+    def _in_pages(self, key: str) -> Any:  # noqa: ANN401  the table's value type
+        if not self.pages or key in self._gone:
+            return None
+        packed = pack_key(key)
+        digest = crc32(packed)
+        if self._filter.may_have(digest):
+            for page in reversed(self.pages.values()):
+                found = page.find(packed, digest)
+                if found is not None:
+                    return None if found == GONE else self._decode(found)
+        return None
+
+    @property
+    def entries(self) -> int:
+        """Count the entries; one that is shadowed counts twice."""
+        return len(self) + sum(len(page) for page in self.pages.values())
+
+    # --- writing ---
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Put a whole new value."""
+        dict.__setitem__(self, key, value)
+        self._gone.discard(key)
+        self._note(key, settled=self._is_settled(value))
+
+    def __delitem__(self, key: str) -> None:
+        """Drop an entry, here and in the changelog. A page that has it is shadowed."""
+        dict.pop(self, key, None)
+        is_paged = self._in_pages(key) is not None
+        if is_paged:
+            self._gone.add(key)
+        self._note(key, settled=is_paged)
+
+    def _note(self, key: str, *, settled: bool) -> None:
+        self.changed.pop(key, None)
+        self.changed[key] = None
+        self.settled.pop(key, None)
+        if settled:
+            self.settled[key] = None
+
+    def restore(self, key: str, value: bytes) -> None:
+        """Put an entry as it was in the changelog."""
+        if value == GONE:
+            self._gone.add(key)
+            self.settled[key] = None
+            return
+        entry = self._decode(value)
+        dict.__setitem__(self, key, entry)
+        if self._is_settled(entry) and _fits(pack_key(key), value):
+            self.settled[key] = None
+
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Give the changelog records of the entries that changed since the last call."""
+        for name, value in super().changes():
+            is_gone = value is None and self._gone and name.decode()[len(self.prefix) :] in self._gone
+            yield name, GONE if is_gone else value
+
+    # --- pages ---
+
+    @property
+    def is_due(self) -> bool:
+        """Say whether there are enough settled entries for a page."""
+        return len(self.settled) >= self._page_entries
+
+    def turn_page(self, watermark_ms: int) -> None:
+        """Move the settled entries to a page, and forget pages whose entries were settled too long ago."""
+        entries = []
+        for key in self.settled:
+            value = dict.get(self, key)
+            packed, encoded = pack_key(key), GONE if value is None else _encode(value)
+            if _fits(packed, encoded):
+                entries.append((packed, encoded))
+                dict.pop(self, key, None)
+                self._gone.discard(key)
+                self.changed.pop(key, None)
+                self.changed[key] = None
+        self.settled.clear()
+        if entries:
+            page = build(entries, watermark_ms)
+            self._put_page(page)
+            self._filter.add(page)
+            self._merge()
+        self._forget(watermark_ms)
+        if self._filter.is_full:
+            self._filter = filter_of(self.pages.values())
+
+    def restore_page(self, number: int, page: Page | None) -> None:
+        """Put or drop a page as the changelog says."""
+        if page is None:
+            self.pages.pop(number, None)
+        else:
+            self.pages[number] = page
+            self._filter.add(page)
+            if self._filter.is_full:
+                self._filter = filter_of(self.pages.values())
+
+    def _put_page(self, page: Page) -> None:
+        number = max(self.pages, default=-1) + 1
+        self.pages[number] = self.page_changes[number] = page
+
+    def _drop_page(self, number: int) -> Page:
+        self.page_changes[number] = None
+        return self.pages.pop(number)
+
+    def _merge(self) -> None:
+        newest = list(self.pages)[-SMALL_PAGES_MAX:]
+        if len(newest) == SMALL_PAGES_MAX and all(len(self.pages[number]) <= self._page_entries for number in newest):
+            number = newest[-1] + 1
+            merged = merge([self._drop_page(old) for old in newest])
+            self.pages[number] = self.page_changes[number] = merged
+
+    def _forget(self, watermark_ms: int) -> None:
+        if not self.table.keep_ms:
+            return
+        for number, page in list(self.pages.items()):
+            if page.newest_ms >= watermark_ms - self.table.keep_ms:
+                return
+            self._drop_page(number)
+            self.forgotten_ms = max(self.forgotten_ms, page.newest_ms)
+
+
+def _fits(packed: bytes, encoded: bytes) -> bool:
+    return len(packed) <= KEY_BYTES_MAX and len(encoded) <= VALUE_BYTES_MAX

@@ -1,0 +1,187 @@
+"""Pages: a table that has turned pages reads as a dict does, restores to itself, and forgets by event time alone."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engine.live import PagedTable
+from pipeline.engine.pages import Filter, build, decode_page, encode_page, filter_of, merge, pack_key, unpack_key
+from pipeline.engine.stage import DecidingStage
+from pipeline.engine.tables import SKEW_MS, STEP_MS, PartitionTables
+from pipeline.topics import Table
+from tests.engine import counting
+
+HOUR_MS = 60 * 60 * 1000
+NUMBERS = Table(
+    name="numbers", value=int, keeps="an hour", entries_max=9, settled=lambda value: value % 3 != 0, keep_ms=HOUR_MS
+)
+FOR_EVER = NUMBERS._replace(keep_ms=0)
+HEX_ID = "00112233445566778899aabbccddeeff"
+KEYS = st.sampled_from([HEX_ID, f"{HEX_ID}-1", HEX_ID.upper(), "pool|x", "", "é", *"abcdefgh"])
+WRITES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 9)), max_size=12)
+Log = list[tuple[bytes, bytes | None]]
+
+
+def _stage(table: Table) -> DecidingStage:
+    return DecidingStage(
+        name="numbers",
+        reads=counting.FIRST.reads,
+        decode=counting.FIRST.decode,
+        state=lambda numbers: numbers,
+        tables=(table,),
+        decide=counting.FIRST.decide,
+        evolve=counting.FIRST.evolve,
+    )
+
+
+def restored(table: Table, log: Log, page_entries: int = 3) -> PartitionTables:
+    tables = PartitionTables(_stage(table), page_entries)
+    for key, value in log:
+        tables.restore(key, value)
+    tables.finish()
+    return tables
+
+
+def paged(tables: PartitionTables) -> PagedTable:
+    (table,) = tables.paged
+    return table
+
+
+def write(tables: PartitionTables, key: str, number: int | None) -> None:
+    if number is None:
+        tables.tables[0].pop(key)
+    else:
+        tables.tables[0][key] = number
+    tables.turn_pages()
+
+
+def seen(table: PagedTable, keys: object) -> dict[str, int]:
+    return {key: table[key] for key in keys if key in table}  # type: ignore[attr-defined]
+
+
+@given(st.lists(WRITES, max_size=8))
+def test_a_table_with_pages_reads_as_a_dict_and_restores_to_itself(
+    transactions: list[list[tuple[str, int | None]]],
+) -> None:
+    live = PartitionTables(_stage(FOR_EVER), 3)
+    model: dict[str, int] = {}
+    log: Log = []
+    keys = {key for writes in transactions for key, _ in writes}
+    for writes in transactions:
+        for key, number in writes:
+            write(live, key, number)
+            model.pop(key, None)
+            if number is not None:
+                model[key] = number
+        log += list(live.changes())
+        again = restored(FOR_EVER, log)
+        for table in (paged(live), paged(again)):
+            assert seen(table, keys) == model
+            assert all(table.get(key, "none") == model.get(key, "none") for key in keys)
+        assert list(paged(again).pages) == list(paged(live).pages)
+        assert list(paged(again).settled) == list(paged(live).settled)
+
+
+@given(WRITES, WRITES)
+def test_a_restored_table_turns_its_pages_where_the_first_one_does(
+    before: list[tuple[str, int | None]], after: list[tuple[str, int | None]]
+) -> None:
+    live = PartitionTables(_stage(NUMBERS), 3)
+    for key, number in before:
+        write(live, key, number)
+    again = restored(NUMBERS, list(live.changes()))
+    for key, number in after:
+        write(live, key, number)
+        write(again, key, number)
+    assert list(live.changes()) == list(again.changes())
+
+
+def test_what_compaction_leaves_restores_the_same() -> None:
+    live = PartitionTables(_stage(FOR_EVER), 4)
+    log: Log = []
+    for number in range(200):
+        write(live, f"k{number % 50}", number)
+        log += list(live.changes())
+    compacted = dict(log)
+    last: Log = [(key, value) for key, value in log if value is not None and compacted[key] is value]
+    keys = [f"k{number}" for number in range(50)]
+    assert seen(paged(restored(FOR_EVER, last, 4)), keys) == seen(paged(live), keys) != {}
+
+
+def test_pages_older_than_the_table_keeps_are_forgotten_and_the_table_says_until_when() -> None:
+    tables = PartitionTables(_stage(NUMBERS), 2)
+    for hour in range(4):
+        tables.advance(1_000_000 + hour * HOUR_MS, 1_000_000 + hour * HOUR_MS)
+        write(tables, f"a{hour}", 1)
+        write(tables, f"b{hour}", 2)
+    table = paged(tables)
+    assert [key for key in ("a0", "a1", "a2", "a3") if key in table] == ["a2", "a3"]
+    assert table.forgotten_ms == 1_000_000 + HOUR_MS
+    again = restored(NUMBERS, list(tables.changes()), 2)
+    assert (paged(again).forgotten_ms, again.watermark_ms) == (table.forgotten_ms, 1_000_000 + 3 * HOUR_MS)
+
+
+def test_one_wrong_clock_moves_a_partitions_time_by_a_step_and_never_past_the_brokers() -> None:
+    tables = PartitionTables(_stage(NUMBERS))
+    tables.advance(1_000_000, 10**13)
+    tables.advance(10**13, 10**13)
+    assert tables.watermark_ms == 1_000_000 + STEP_MS
+    fresh = PartitionTables(_stage(NUMBERS))
+    fresh.advance(10**15, 10**12)
+    assert fresh.watermark_ms == 10**12 + SKEW_MS
+    fresh.advance(5, 10**12)
+    assert fresh.watermark_ms == 10**12 + SKEW_MS
+
+
+def test_small_pages_become_one() -> None:
+    live = PartitionTables(_stage(FOR_EVER), 2)
+    log: Log = []
+    for number in range(100):
+        write(live, f"k{number}", 1 if number % 2 else 2)
+        log += list(live.changes())
+    assert len(paged(live).pages) <= 100 / 16 + 8
+    assert paged(live).entries == 100
+    assert len(paged(restored(FOR_EVER, log, 2)).pages) == len(paged(live).pages)
+
+
+@given(st.text(max_size=40) | KEYS)
+def test_a_packed_key_is_its_key(key: str) -> None:
+    assert unpack_key(pack_key(key)) == key
+
+
+def test_ids_take_half_the_room() -> None:
+    assert len(pack_key(HEX_ID)) == 17
+
+
+@given(
+    st.dictionaries(st.text(max_size=5), st.binary(max_size=5)),
+    st.dictionaries(st.text(max_size=5), st.binary(max_size=5)),
+)
+def test_a_merged_page_has_the_newest_of_every_key(old: dict[str, bytes], new: dict[str, bytes]) -> None:
+    pages = [
+        build([(pack_key(key), value) for key, value in entries.items()], at) for at, entries in enumerate((old, new))
+    ]
+    page = decode_page(encode_page(merge(pages)))
+    assert page.newest_ms == 1
+    for key, value in (old | new).items():
+        assert page.find(pack_key(key), crc32(pack_key(key))) == value
+    assert dict(page.entries()) == old | new
+
+
+def test_a_filter_never_denies_what_was_added_and_denies_most_of_the_rest() -> None:
+    page = build([(pack_key(f"in{number}"), b"") for number in range(10_000)], 0)
+    for filter_ in (Filter(), filter_of([page])):
+        if not filter_.entries:
+            filter_.add(page)
+        assert all(filter_.may_have(crc32(pack_key(f"in{number}"))) for number in range(10_000))
+    wrong = sum(filter_of([page]).may_have(crc32(pack_key(f"out{number}"))) for number in range(10_000))
+    assert wrong < 1000
+
+
+def test_a_table_without_settled_entries_has_no_pages() -> None:
+    with pytest.raises(ValueError, match="does not say when"):
+        PagedTable(NUMBERS._replace(settled=None), 2)
