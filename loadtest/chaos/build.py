@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from loadtest.chaos import failpoints
+from loadtest.chaos import failpoints, mutants
 from pipeline import cli
 from pipeline.errors import HoldfastError
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def prepare(environ: Mapping[str, str]) -> None:
-    """Change this process as the environment says. Raises SettingsError, SetupError."""
+def prepare(environ: Mapping[str, str], process: str) -> None:
+    """Change this process as the environment says. `process`: its command. Raises SettingsError, SetupError."""
+    name = environ.get(mutants.VARIABLE, "")
+    if name:
+        mutants.apply(name, process)
     failpoint = failpoints.read_failpoint(environ)
     if failpoint is not None:
         failpoints.arm(failpoint)
@@ -28,7 +31,7 @@ def prepare(environ: Mapping[str, str]) -> None:
 def main(arguments: list[str]) -> int:
     """Prepare, and run the command. Gives its exit status."""
     try:
-        prepare(os.environ)
+        prepare(os.environ, arguments[0] if arguments else "")
     except HoldfastError as error:
         print(f"test build: {error}", file=sys.stderr)
         return 2

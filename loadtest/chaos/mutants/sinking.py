@@ -1,0 +1,86 @@
+"""Mutants of the ClickHouse sink: from where it goes on, and what it does after an insert with an unknown result."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import TopicPartition
+
+from loadtest.chaos.patching import swap
+from sinks.clickhouse import ClickHouseSink, _until_up
+from sinks.log import ANSWER_SECONDS_MAX, TOPIC, Log
+from sinks.store import Stored
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from sinks.blocks import Block
+    from sinks.log import LogRecord
+
+COMMIT_EVERY_SECONDS = 5.0
+"""The interval in which Kafka's clients commit by themselves where they are not told otherwise."""
+
+
+def no_offset_probe() -> None:
+    """Go on from Kafka's committed offset, and send a block again without asking whether it is there.
+
+    What was stored after the last commit is stored once more (I9). Shown by kills of the sink and of ClickHouse.
+    """
+    committed: dict[int, float] = {}
+
+    def seldom(commit: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(self: Log, partition: int, next_offset: int) -> None:
+            if time.monotonic() - committed.get(partition, 0.0) >= COMMIT_EVERY_SECONDS:
+                committed[partition] = time.monotonic()
+                commit(self, partition, next_offset)
+
+        return wrapped
+
+    def trusting(_: Callable[..., Any]) -> Callable[..., Any]:
+        def _store_block(self: ClickHouseSink, block: Block, gone: threading.Event) -> Block | None:
+            def attempt() -> Block:
+                self._store.insert(block, f"{self._range_prefix(block.partition)}{uuid.uuid4()}")
+                return block
+
+            return _until_up(attempt, gone)
+
+        return _store_block
+
+    swap(Log, "commit", seldom)
+    _resume_from_kafka()
+    swap(ClickHouseSink, "_store_block", trusting)
+
+
+def commits_before_insert() -> None:
+    """Commit what was read before it is stored, and go on from there.
+
+    What was in hand is never stored (I9). Shown by kills of the sink, at any moment.
+    """
+
+    def eager(poll: Callable[..., list[LogRecord]]) -> Callable[..., list[LogRecord]]:
+        def wrapped(self: Log) -> list[LogRecord]:
+            records = poll(self)
+            for partition, offset in {record.partition: record.offset for record in records}.items():
+                self.commit(partition, offset + 1)
+            return records
+
+        return wrapped
+
+    swap(Log, "poll", eager)
+    _resume_from_kafka()
+
+
+def _resume_from_kafka() -> None:
+    def wrap(_: Callable[..., Any]) -> Callable[..., Any]:
+        def _resume_points(self: ClickHouseSink, partitions: tuple[int, ...], gone: Any) -> dict[int, Stored] | None:  # noqa: ANN401
+            del gone
+            asked = [TopicPartition(TOPIC, partition) for partition in partitions]
+            found = self._log._consumer.committed(asked, ANSWER_SECONDS_MAX)  # noqa: SLF001  from outside
+            return {each.partition: Stored(each.offset - 1, 0) for each in found if each.offset > 0}
+
+        return _resume_points
+
+    swap(ClickHouseSink, "_resume_points", wrap)
