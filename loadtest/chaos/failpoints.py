@@ -132,10 +132,15 @@ class _TrappedProducer:
 
 
 def _arm_producer(failpoint: Failpoint, name: str, side: str) -> None:
+    traps: list[_Trap] = []
+
     def wrap(make: Callable[[Settings], Any]) -> Callable[[Settings], Any]:
         def transactional_producer(settings: Settings) -> Any:  # noqa: ANN401  as good as a producer
             producer = make(settings)
-            return _TrappedProducer(producer, name, _around(getattr(producer, name), _Trap(failpoint, settings), side))
+            # One for the process: a worker may take a new producer now and then.
+            trap = traps[0] if traps else _Trap(failpoint, settings)
+            traps[:] = [trap]
+            return _TrappedProducer(producer, name, _around(getattr(producer, name), trap, side))
 
         return transactional_producer
 
@@ -143,14 +148,15 @@ def _arm_producer(failpoint: Failpoint, name: str, side: str) -> None:
 
 
 def _arm_restore(failpoint: Failpoint, side: str) -> None:
-    traps: dict[int, _Trap] = {}
+    traps: list[_Trap] = []
 
     def wrap(restore: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(restore)
         def trapped(self: Restorer, offsets: Any, is_current: Any) -> Any:  # noqa: ANN401  the restorer's own
             if not offsets:
                 return restore(self, offsets, is_current)
-            trap = traps.setdefault(id(self), _Trap(failpoint, self._settings))
+            trap = traps[0] if traps else _Trap(failpoint, self._settings)
+            traps[:] = [trap]
             return _around(restore, trap, side)(self, offsets, is_current)
 
         return trapped

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from pipeline.engine.stage import DecidingStage, Record
     from pipeline.engine.tables import PartitionTables
-    from pipeline.settings import Settings
 
 KEPT_BYTES = 20_000
 encode = msgspec.msgpack.Encoder().encode
@@ -44,17 +43,17 @@ log = logging.getLogger(__name__)
 def marks_orders_first() -> None:
     """Write down that an order was seen before its outputs are committed, and not with them.
 
-    After a crash in between the order comes again, is taken for a repeat, and nothing ever becomes of it (I4). Shown by
-    kills under load.
+    After a crash in between the order comes again, is taken for a repeat, and nothing ever becomes of it (I4). The
+    restore notices a changelog that goes on after its last checkpoint, and refuses (I10). Shown by kills under load.
     """
     producers: list[Any] = []
 
-    def open_producer(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Transaction, settings: Settings) -> None:  # noqa: N807
-            original(self, settings)
-            producers[:] = [clients.producer(settings)]
+    def open_producer(fence: Callable[..., None]) -> Callable[..., None]:
+        def _fence(self: Transaction) -> None:
+            fence(self)
+            producers[:] = [clients.producer(self._settings)]
 
-        return __init__
+        return _fence
 
     def mark(original: Callable[..., None]) -> Callable[..., None]:
         def run(self: Deciding, tables: PartitionTables, records: Sequence[Record]) -> None:
@@ -68,7 +67,7 @@ def marks_orders_first() -> None:
 
         return run
 
-    swap(Transaction, "__init__", open_producer)
+    swap(Transaction, "_fence", open_producer)
     swap(Deciding, "run", mark)
 
 
@@ -216,9 +215,9 @@ def events_by_chance() -> None:
     An order's events are in several partitions, in no order (I7). The load alone shows it.
     """
 
-    def wrap(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Transaction, settings: Settings) -> None:  # noqa: N807
-            original(self, settings)
+    def wrap(fence: Callable[..., None]) -> Callable[..., None]:
+        def _fence(self: Transaction) -> None:
+            fence(self)
             inner = self.produce
 
             def produce(*arguments: Any, **named: Any) -> None:  # noqa: ANN401  the producer's
@@ -227,9 +226,9 @@ def events_by_chance() -> None:
 
             self.produce = produce
 
-        return __init__
+        return _fence
 
-    swap(Transaction, "__init__", wrap)
+    swap(Transaction, "_fence", wrap)
 
 
 def drops_bad_records() -> None:

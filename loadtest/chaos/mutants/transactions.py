@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
-from loadtest.chaos.patching import swap
+from loadtest.chaos.patching import rebuilt, swap
 from pipeline.engine import clients
 from pipeline.engine.membership import group_metadata
 from pipeline.engine.outputs import ORDER_EVENTS
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.engine.membership import Membership
-    from pipeline.settings import Settings
 
 PATIENCE_SECONDS = 1.0
 """How long the mutant that takes the unknown for success waits for an answer."""
+FOR_EVER_SECONDS = 1e9
 
 
 def offsets_after_outputs() -> None:
@@ -42,26 +42,19 @@ def offsets_before_outputs() -> None:
 
 
 def _split_commit(*, offsets_first: bool) -> None:
-    others: dict[int, Any] = {}
-
-    def also(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Transaction, settings: Settings) -> None:  # noqa: N807
-            original(self, settings)
-            other = clients.transactional_producer(msgspec.structs.replace(settings, slot=f"{settings.slot}-offsets"))
-            other.init_transactions(INIT_SECONDS)
-            others[id(self)] = other
-
-        return __init__
+    others: list[Any] = []
 
     def wrap(_: Callable[..., None]) -> Callable[..., None]:
         def commit(self: Transaction, membership: Membership) -> None:
             positions = [TopicPartition(topic, number, offset) for (topic, number), offset in self.offsets.items()]
             try:
+                if not others:
+                    others.append(_other_producer(self))
                 if offsets_first:
-                    _commit_offsets(others[id(self)], positions, membership)
+                    _commit_offsets(others[0], positions, membership)
                 self._producer.commit_transaction(COMMIT_SECONDS)
                 if not offsets_first:
-                    _commit_offsets(others[id(self)], positions, membership)
+                    _commit_offsets(others[0], positions, membership)
                 self._producer.begin_transaction()
             except KafkaException as error:
                 raise UnknownOutcomeError(str(error)) from error
@@ -70,8 +63,14 @@ def _split_commit(*, offsets_first: bool) -> None:
 
         return commit
 
-    swap(Transaction, "__init__", also)
     swap(Transaction, "commit", wrap)
+
+
+def _other_producer(transaction: Transaction) -> Any:  # noqa: ANN401  C code
+    settings = transaction._settings  # noqa: SLF001  from outside
+    other = clients.transactional_producer(msgspec.structs.replace(settings, slot=f"{settings.slot}-offsets"))
+    other.init_transactions(INIT_SECONDS)
+    return other
 
 
 def _commit_offsets(producer: Any, positions: list[TopicPartition], membership: Membership) -> None:  # noqa: ANN401  C code
@@ -86,10 +85,10 @@ def events_outside_transaction() -> None:
     Events of a transaction that is never committed stay, and come again (I6). Shown by any kill under load.
     """
 
-    def also(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Transaction, settings: Settings) -> None:  # noqa: N807
-            original(self, settings)
-            plain = clients.producer(settings)
+    def wrap(fence: Callable[..., None]) -> Callable[..., None]:
+        def _fence(self: Transaction) -> None:
+            fence(self)
+            plain = clients.producer(self._settings)
             inner = self.produce
 
             def produce(topic: str, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  the producer's
@@ -101,9 +100,9 @@ def events_outside_transaction() -> None:
 
             self.produce = produce
 
-        return __init__
+        return _fence
 
-    swap(Transaction, "__init__", also)
+    swap(Transaction, "_fence", wrap)
 
 
 def unknown_is_success() -> None:
@@ -112,19 +111,6 @@ def unknown_is_success() -> None:
     The new producer ends the old one's transaction: what was in it is lost, while tables and offsets went on (I4, I6).
     Shown by a broker or a network that is away while commits are under way.
     """
-    settings_of: dict[int, Settings] = {}
-
-    def remember(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Transaction, settings: Settings) -> None:  # noqa: N807
-            original(self, settings)
-            settings_of[id(self)] = settings
-
-            def produce(*arguments: Any, **named: Any) -> None:  # noqa: ANN401  the producer's
-                self._producer.produce(*arguments, **named)
-
-            self.produce = produce
-
-        return __init__
 
     def wrap(_: Callable[..., None]) -> Callable[..., None]:
         def commit(self: Transaction, membership: Membership) -> None:
@@ -132,14 +118,21 @@ def unknown_is_success() -> None:
             try:
                 self._producer.send_offsets_to_transaction(positions, group_metadata(membership), PATIENCE_SECONDS)
                 self._producer.commit_transaction(PATIENCE_SECONDS)
+                self._producer.begin_transaction()
             except KafkaException:
-                self._producer = clients.transactional_producer(settings_of[id(self)])
-                self._producer.init_transactions(INIT_SECONDS)
-            self._producer.begin_transaction()
+                self._fence()
             self.offsets.clear()
             self.records = 0
 
         return commit
 
-    swap(Transaction, "__init__", remember)
     swap(Transaction, "commit", wrap)
+
+
+def keeps_epoch() -> None:
+    """Begin the next transaction in the same epoch, however long the last commit took.
+
+    A request that was sent twice, and comes late, falls into that transaction and commits half of it: the changelog is
+    then ahead of its last checkpoint, and the worker refuses to start (I10). Shown by late EndTxn requests.
+    """
+    swap(Transaction, "commit", lambda commit: rebuilt(commit, SENT_ONCE_SECONDS=FOR_EVER_SECONDS))
