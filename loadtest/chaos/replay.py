@@ -18,7 +18,7 @@ from pipeline import topics
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.restore import Restorer
 from pipeline.engine.stage import DecidingStage, Record
-from pipeline.engine.tables import PartitionTables
+from pipeline.engine.tables import PAGE_ENTRIES, PartitionTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -85,19 +85,22 @@ def replay(settings: Settings, run_dir: Path) -> Replay:
     inputs = {(stage.reads.name, number) for stage in deciding for number in range(settings.partitions)}
     offsets = Restorer(settings, deciding).committed(inputs)
     broker = Broker(settings.kafka, settings.kafka_config)
-    found = compare(deciding, lambda topic: map(_record, read_topic(broker, topic)), offsets)
+    found = compare(deciding, lambda topic: map(_record, read_topic(broker, topic)), offsets, settings.page_entries)
     (run_dir / REPLAY_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     return found
 
 
 def compare(
-    deciding: Sequence[DecidingStage], read: Callable[[str], Iterable[Record]], offsets: Mapping[tuple[str, int], int]
+    deciding: Sequence[DecidingStage],
+    read: Callable[[str], Iterable[Record]],
+    offsets: Mapping[tuple[str, int], int],
+    page_entries: int = PAGE_ENTRIES,
 ) -> Replay:
     """Fold every stage up to the given offsets (of its next input records), and compare with what the topics hold.
 
     `read(topic)` gives a topic's committed records, each partition in its order; it is called more than once.
     """
-    return _Comparison(deciding, read, offsets).result()
+    return _Comparison(deciding, read, offsets, page_entries).result()
 
 
 class _Comparison:
@@ -111,7 +114,9 @@ class _Comparison:
         deciding: Sequence[DecidingStage],
         read: Callable[[str], Iterable[Record]],
         offsets: Mapping[tuple[str, int], int],
+        page_entries: int,
     ) -> None:
+        self._page_entries = page_entries
         self._deciding = deciding
         self._read = read
         self._offsets = offsets
@@ -153,7 +158,7 @@ class _Comparison:
             emit(Output(topic, _bytes(key), value, tuple(headers)))  # type: ignore[arg-type]  # they are pairs
 
         running = Deciding(stage, produce, DEAD_LETTERS_IN_A_ROW_MAX)
-        tables: dict[int, PartitionTables] = defaultdict(lambda: PartitionTables(stage))
+        tables: dict[int, PartitionTables] = defaultdict(lambda: PartitionTables(stage, self._page_entries))
         records = 0
         for batch in _batches(self._read(stage.reads.name), self._offsets):
             held = tables[batch[0].partition]
