@@ -19,6 +19,11 @@ class Arrival(NamedTuple):
     shop_id: str
     platform_order_id: str
 
+    @property
+    def at(self) -> int:
+        """The event time of its command, in milliseconds UTC."""
+        return self.command.at
+
 
 class State:
     """Ingest has no tables."""
