@@ -128,7 +128,7 @@ class World:
         while not self.violations:
             self.steps += 1
             self.storm.strike_between(self.steps)
-            self._happen()
+            self.happen()
             if not self._act():
                 if self._is_over():
                     break
@@ -151,7 +151,7 @@ class World:
                 return True
         return False
 
-    def _happen(self) -> None:
+    def happen(self) -> None:
         """Let happen what is due: messages arrive in the order that their latencies give them."""
         queue = self._queue
         while queue and queue[0][0] <= self.now_ms:
