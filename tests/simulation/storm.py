@@ -28,7 +28,7 @@ class Storm:
     def __init__(self, world: World) -> None:
         self.hits: list[Act] = []
         self._world = world
-        self._effects: dict[tuple[int, str], int] = {}
+        self.effects: dict[tuple[int, str], int] = {}
         faults = world.schedule.faults
         self._at_effects = {(fault.slot, fault.effect, fault.at): fault.act for fault in faults if fault.effect}
         self._at_steps = sorted((fault for fault in faults if not fault.effect), key=lambda fault: -fault.at)
@@ -50,8 +50,8 @@ class Storm:
     def strike(self, process: Process, effect: str) -> Act | None:
         """Count an effect, and give the fault that strikes there."""
         place = (process.slot, effect)
-        self._effects[place] = self._effects.get(place, 0) + 1
-        act = self._at_effects.get((*place, self._effects[place]))
+        self.effects[place] = self.effects.get(place, 0) + 1
+        act = self._at_effects.get((*place, self.effects[place]))
         if act is not None:
             self._hit(act, f"{effect} of slot {process.slot}")
         return act

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.simulation.faults import Act
-from tests.simulation.run import report, run_seeds, shrunk, simulate
+from tests.simulation.running import report, run_seeds, run_single_faults, shrunk, simulate
 from tests.simulation.schedule import Schedule, expand
 
 SEEDS = 2_000
@@ -19,8 +19,16 @@ HITS_MIN = 50
 def test_whatever_goes_wrong_every_record_has_its_effect_once() -> None:
     found = run_seeds(0, SEEDS, PROCESSES)
     if found.failed:
-        pytest.fail(report(shrunk(expand(found.failed[0]))))
+        pytest.fail(report(shrunk(found.failed[0])))
     assert {act: found.hits[act] for act in Act if found.hits[act] < HITS_MIN} == {}
+
+
+@pytest.mark.parametrize("variant", [0, 1, 2])
+def test_every_fault_at_every_moment_of_a_small_deployment(variant: int) -> None:
+    found = run_single_faults(variant)
+    if found.failed:
+        pytest.fail(report(shrunk(found.failed[0])))
+    assert found.hits.total() == found.runs  # each fault struck
 
 
 def test_the_same_schedule_gives_the_same_run_step_by_step() -> None:
