@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
     settings = read_settings(os.environ, needs=("kafka", "clickhouse"))
     book = options.book or settings.run_dir / "sandbox" / "book.jsonl"
     broker = Broker(settings.kafka, settings.kafka_config)
-    findings = check_all(read_history(Sources(broker, book, settings.clickhouse)))
+    sources = Sources(broker, book, settings.clickhouse, settings.deployment, settings.redis, settings.run_dir)
+    findings = check_all(read_history(sources))
     show_findings(console(), findings)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(findings)))

@@ -44,8 +44,9 @@ class Site(NamedTuple):
     @property
     def sources(self) -> Sources:
         """Say where the run leaves its traces."""
-        broker = Broker(self.settings.kafka, self.settings.kafka_config)
-        return Sources(broker, self.run_dir / "sandbox" / "book.jsonl", self.settings.clickhouse)
+        settings, book = self.settings, self.run_dir / "sandbox" / "book.jsonl"
+        broker = Broker(settings.kafka, settings.kafka_config)
+        return Sources(broker, book, settings.clickhouse, settings.deployment, settings.redis, self.run_dir)
 
 
 def provision(place: Site) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from loadtest import canaries
 from loadtest.geography import home
 from loadtest.journey import CHANNEL
 
@@ -34,12 +35,12 @@ def order_fields(order: ShopOrder, *, paid: bool) -> dict[str, object]:
         "updated_at": order.created_at,
         "buyer_id": order.buyer,
         "receiver_key": order.buyer,
-        "receiver_name": f"household {order.buyer}",
-        "receiver_phone": f"1{int(order.buyer):010d}",
+        "receiver_name": f"household {order.buyer} {canaries.OF_NAME}",
+        "receiver_phone": f"1{int(order.buyer):010d} {canaries.OF_PHONE}",
         "province": province.name,
         "city": province.capital,
         "district": "",
-        "address_detail": f"{order.buyer} Main Street",
+        "address_detail": f"{order.buyer} Main Street {canaries.OF_ADDRESS}",
         "freight_minor": order.freight_minor,
         "discount_seller_minor": order.discount_seller_minor,
         "discount_platform_minor": order.discount_platform_minor,

@@ -9,11 +9,28 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from loadtest.oracle.history import History
 
 OFFENDERS_SHOWN_MAX = 5
+INVARIANTS: Mapping[str, str] = {
+    "I1": "units are conserved",
+    "I2": "nothing is below zero, at any point",
+    "I3": "an order is held once, whole, and settled once",
+    "I4": "every order has exactly one outcome, none is lost, none invented",
+    "I5": "one live waybill for what shipped, none for the rest, by the carrier's book",
+    "I6": "every record is answered exactly once",
+    "I7": "states move forward, and only as they may",
+    "I8": "state is the fold of the log: tables, changelogs and Redis",
+    "I9": "ClickHouse has every event once",
+    "I10": "nothing is left waiting, nothing is left open",
+    "I11": "memory, tables, parts and dead letters stay bounded",
+    "I12": "no personal data where none may be",
+    "I14": "a replay gives the same",
+    "I15": "the faults really hit",
+}
+"""The invariants, by their names in the README."""
 
 
 class Verdict(StrEnum):
@@ -36,6 +53,12 @@ class Check(NamedTuple):
     offenders: Callable[[History], Iterator[str]]
     may_judge_nothing: bool = False
     """Whether it holds, and is not invalid, where there is nothing to judge."""
+    invariant: str = ""
+    """The invariant that it is a part of: a key of INVARIANTS."""
+    anytime: bool = False
+    """Whether it holds at any moment of a run, and not only at rest."""
+    proves_a_fault: bool = False
+    """Whether offenders say that the run proves too little, and not that anything went wrong: then it is invalid."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +70,41 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     judged: int
     broken: int
     first: tuple[str, ...]
+    invariant: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an invariant: broken if a check of it is, else invalid if one is, else held."""
+
+    invariant: str
+    claim: str
+    verdict: Verdict
+    checks: tuple[str, ...]
+    judged: int
+    first: tuple[str, ...]
+
+
+def invariants(findings: Sequence[Finding]) -> list[Line]:
+    """Give a line for each invariant that was judged, in their order."""
+    lines = []
+    for invariant, claim in INVARIANTS.items():
+        own = [finding for finding in findings if finding.invariant == invariant]
+        verdicts = {finding.verdict for finding in own}
+        if not own:
+            continue
+        worst = next(verdict for verdict in (Verdict.BROKEN, Verdict.INVALID, Verdict.HELD) if verdict in verdicts)
+        first = [f"{finding.name}: {line}" for finding in own if finding.verdict is worst for line in finding.first]
+        lines.append(
+            Line(
+                invariant=invariant,
+                claim=claim,
+                verdict=worst,
+                checks=tuple(finding.name for finding in own),
+                judged=sum(finding.judged for finding in own),
+                first=tuple(first[:OFFENDERS_SHOWN_MAX]) if worst is not Verdict.HELD else (),
+            )
+        )
+    return lines
 
 
 def judge(check: Check, history: History) -> Finding:
@@ -59,12 +117,21 @@ def judge(check: Check, history: History) -> Finding:
     offenders = check.offenders(history)
     first = tuple(islice(offenders, OFFENDERS_SHOWN_MAX))
     broken = len(first) + sum(1 for _ in offenders)
-    return _finding(check, Verdict.BROKEN if broken else Verdict.HELD, judged, (broken, first))
+    worst = Verdict.INVALID if check.proves_a_fault else Verdict.BROKEN
+    return _finding(check, worst if broken else Verdict.HELD, judged, (broken, first))
 
 
 def _finding(check: Check, verdict: Verdict, judged: int, found: tuple[int, tuple[str, ...]]) -> Finding:
     broken, first = found
-    return Finding(name=check.name, claim=check.claim, verdict=verdict, judged=judged, broken=broken, first=first)
+    return Finding(
+        name=check.name,
+        claim=check.claim,
+        verdict=verdict,
+        judged=judged,
+        broken=broken,
+        first=first,
+        invariant=check.invariant,
+    )
 
 
 def all_held(findings: list[Finding]) -> bool:

@@ -1,46 +1,60 @@
-"""Read what came out: the events, the dead letters, the reviews, the carrier's book, and ClickHouse's counts."""
+"""Read what came out: the events, the dead letters, the reviews, and the carrier's book."""
 
 from __future__ import annotations
 
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
-from loadtest.oracle.history import BookEntry, Fact, Letter, StoredPartition
-from loadtest.oracle.log import Broker, read_topic
+from loadtest.oracle.history import BookEntry, Fact, Letter
+from loadtest.oracle.log import UNCOMMITTED, Broker, read_topic
+from loadtest.oracle.privacy import Lookout, headers_text
 from loadtest.oracle.received import headers
-from pipeline.errors import TransientError
+from loadtest.oracle.stored import query
+from loadtest.oracle.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+__all__ = ["query"]
+
 ORDER_EVENTS = "order.events"
 DEAD_LETTERS = "dead.letters"
 ORDERS_REVIEW = "orders.review"
-JUDGED = frozenset(
-    {"HoldPlaced", "HoldReleased", "HoldConsumed", "StockReceived", "StockAdjusted", "OrderRouted", "WaybillIssued"}
-)
-"""The events whose facts are judged, beyond their order, cause and state."""
+JUDGED: Mapping[str, tuple[str, ...]] = {
+    "HoldPlaced": ("pool", "units"),
+    "HoldReleased": ("pool", "units"),
+    "HoldConsumed": ("pool", "units"),
+    "StockReceived": ("pool", "feed_id"),
+    "StockAdjusted": ("pool", "sku", "change_units"),
+    "OrderRouted": ("parts",),
+    "WaybillIssued": ("waybill_no",),
+    "ShipmentMoved": ("outbound",),
+}
+"""The events whose facts are judged, beyond their order, cause and state; and which facts."""
 NOTHING: dict[str, Any] = {}
-STORED_SQL = (
-    "SELECT partition, count(), uniqExact(id), max(offset) FROM order_events GROUP BY partition ORDER BY partition"
-)
-QUERY_SECONDS = 60.0
+OUTBOUND: Mapping[Any, dict[str, Any]] = {outbound: {"outbound": outbound} for outbound in (True, False, None)}
+"""Millions of moves share these."""
 
 
-def read_facts(broker: Broker) -> list[Fact]:
-    """Read every event."""
+def read_events(broker: Broker, lookout: Lookout) -> dict[str, Any]:
+    """Read every event: the facts, and each order's place as they tell it."""
     facts = []
+    places: dict[str, dict[str, str]] = {}
     for record in read_topic(broker, ORDER_EVENTS):
         _, appended_ms = record.timestamp()
-        place = (record.partition() or 0, record.offset() or 0, appended_ms)
-        facts.append(fact(orjson.loads(record.value() or b"{}"), *place))
-    return facts
+        partition, offset, value = record.partition() or 0, record.offset() or 0, record.value() or b"{}"
+        lookout.look(ORDER_EVENTS, value)
+        body = orjson.loads(value)
+        known = fact(body, partition, offset, appended_ms)
+        facts.append(known)
+        if known.order_id:
+            tell(places.setdefault(known.order_id, {}), body, partition, offset)
+    pack = msgspec.msgpack.encode
+    return {"facts": facts, "told": {order_id: pack(places.pop(order_id)) for order_id in list(places)}}
 
 
 def fact(body: Mapping[str, Any], partition: int, offset: int, appended_ms: int) -> Fact:
@@ -52,20 +66,43 @@ def fact(body: Mapping[str, Any], partition: int, offset: int, appended_ms: int)
         offset,
         appended_ms,
         event,
-        body.get("order_id", ""),
+        sys.intern(body.get("order_id", "")),
         body.get("cause", ""),
-        body.get("fulfilment_id", ""),
+        sys.intern(body.get("fulfilment_id", "")),
         sys.intern(body.get("to", "")),
-        body if event in JUDGED else NOTHING,
+        _judged(event, body) if event in JUDGED else NOTHING,
+        sys.intern(body.get("from", "")),
     )
 
 
-def read_letters(broker: Broker) -> list[Letter]:
+def _judged(event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep what is judged, small."""
+    if event == "ShipmentMoved":
+        return OUTBOUND[body.get("outbound")]
+    kept = {name: body[name] for name in JUDGED[event] if name in body}
+    if "units" in kept:
+        kept["units"] = _small(kept["units"])
+    if "parts" in kept:
+        kept["parts"] = [{**part, "units": _small(part["units"])} for part in kept["parts"]]
+    return kept
+
+
+def _small(units: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [(sys.intern(sku), count) for sku, count in units]
+
+
+def read_aborted(broker: Broker, committed: int) -> int:
+    """Count the records of order.events that only a reader of everything sees; `committed`: those that all see."""
+    return max(0, sum(1 for _ in read_topic(broker, ORDER_EVENTS, UNCOMMITTED)) - committed)
+
+
+def read_letters(broker: Broker, lookout: Lookout) -> list[Letter]:
     """Read every dead letter."""
     letters = []
     for record in read_topic(broker, DEAD_LETTERS):
         told = headers(record)
         source = "-".join(told.get(f"source.{part}", "?") for part in ("topic", "partition", "offset"))
+        lookout.look(f"headers of the dead letter of {source}", headers_text(record))
         letters.append(Letter(source, told.get("error.reason", "")))
     return letters
 
@@ -86,24 +123,5 @@ def book_entries(entries: Iterable[Mapping[str, Any]]) -> Iterable[BookEntry]:
     """Keep what is judged of a book's entries."""
     for entry in entries:
         if entry["entry"] in {"accepted", "refused", "cancelled"}:
-            yield BookEntry(entry["entry"], entry["order_id"], entry.get("waybill_no", ""))
-
-
-def read_stored(clickhouse: str) -> list[StoredPartition]:
-    """Ask ClickHouse over HTTP what it has of each partition of order.events."""
-    return [StoredPartition(*map(int, row)) for row in query(clickhouse, STORED_SQL)]
-
-
-def query(clickhouse: str, sql: str) -> list[list[Any]]:
-    """Ask ClickHouse over HTTP; gives the rows. Raises TransientError when it does not answer."""
-    request = urllib.request.Request(clickhouse, f"{sql} FORMAT JSONCompact".encode())  # noqa: S310 - our own address
-    try:
-        with urllib.request.urlopen(request, timeout=QUERY_SECONDS) as response:  # noqa: S310
-            rows: list[list[Any]] = orjson.loads(response.read())["data"]
-    except urllib.error.HTTPError as error:
-        message = f"ClickHouse at {clickhouse}: {error.read().decode(errors='replace')[:500]}"
-        raise TransientError(message) from error
-    except OSError as error:
-        message = f"ClickHouse at {clickhouse}: {error}"
-        raise TransientError(message) from error
-    return rows
+            number, answered = entry.get("waybill_no", ""), entry.get("answered", True)
+            yield BookEntry(entry["entry"], entry["order_id"], number, answered)

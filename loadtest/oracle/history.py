@@ -6,13 +6,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from loadtest.oracle.traces import Faults, Scan
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from loadtest.oracle.traces import Ack, Changelog, End, Input, ReplayedStage, Sample
 
 Item = TypeVar("Item")
 
 RAW, FEED, EVENTS, LETTERS, REVIEWS, BOOK, STORED = "raw", "feed", "facts", "letters", "reviews", "book", "stored"
-"""The sources of a history. A check whose source could not be read is invalid."""
+INPUTS, OFFSETS, ENDS, CHANGELOGS, PLACES = "inputs", "offsets", "ends", "changelogs", "places"
+FUNNEL, MINUTES, PARTS, SCANNED = "funnel", "minutes", "parts", "scanned"
+ACKS, FAULTS, SAMPLES, REPLAY, ABORTED = "acks", "faults", "samples", "replay", "aborted"
+"""The sources of a history. A check whose source could not be read is invalid; one whose source is not wanted of this
+run is left out."""
+NO_SCAN = Scan(0, 0, ())
+NO_FAULTS = Faults()
+Partition = tuple[str, int]
+"""A topic, or a stage, and a partition of it."""
 
 
 class RawMessage(NamedTuple):
@@ -28,6 +40,7 @@ class RawMessage(NamedTuple):
     """The outcomes that its sender expects; empty: any."""
     units: Mapping[str, int]
     """What an order asks for, by SKU; empty where that cannot be told."""
+    key: str | None = None
 
 
 class Delivery(NamedTuple):
@@ -52,6 +65,8 @@ class Fact(NamedTuple):
     fulfilment_id: str
     to: str
     body: Mapping[str, Any]
+    came_from: str = ""
+    """Its `from`."""
 
 
 class Letter(NamedTuple):
@@ -67,6 +82,8 @@ class BookEntry(NamedTuple):
     kind: str
     fulfilment_id: str
     waybill_no: str
+    answered: bool = True
+    """Whether the carrier let its answer through in time."""
 
 
 class StoredPartition(NamedTuple):
@@ -76,6 +93,8 @@ class StoredPartition(NamedTuple):
     rows: int
     distinct_ids: int
     offset_max: int
+    digests: int = 0
+    """The sum of the first 8 bytes of its ids' MD5s, modulo 2^64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +109,33 @@ class History:
     """The orders of orders.review, by id."""
     book: Sequence[BookEntry] = ()
     stored: Sequence[StoredPartition] = ()
+    inputs: Mapping[str, Sequence[Input]] = field(default_factory=dict)
+    """The records of the stages' input topics but orders.raw, by topic."""
+    offsets: Mapping[Partition, int] = field(default_factory=dict)
+    """The group's committed offsets, by input topic and partition."""
+    ends: Sequence[End] = ()
+    changelogs: Mapping[Partition, Changelog] = field(default_factory=dict)
+    """By stage and partition."""
+    told: Mapping[str, bytes] = field(default_factory=dict)
+    """Each order's place as its events tell it, by order, in MessagePack."""
+    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Each order's place in Redis."""
+    funnel: Mapping[str, int] = field(default_factory=dict)
+    """ClickHouse's orders by node of the funnel."""
+    minutes: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    """ClickHouse's events by minute (seconds since 1970, by the broker's clock) and name."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """ClickHouse's active parts, by table and partition."""
+    scanned: Scan = NO_SCAN
+    acks: Sequence[Ack] = ()
+    faults: Faults = NO_FAULTS
+    samples: Sequence[Sample] = ()
+    replay: Sequence[ReplayedStage] = ()
+    aborted: int = 0
+    """Records of order.events that no reader of committed records sees."""
     missing: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    """The sources that this run does not have, and need not have."""
 
     @cached_property
     def raw_by_order(self) -> dict[str, list[RawMessage]]:

@@ -18,6 +18,7 @@ RECORDS_MAX = 10_000
 """Records taken from librdkafka at once."""
 SILENCE_SECONDS_MAX = 30.0
 """Reading gives up when no record comes for so long before the end."""
+COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
 class Broker(NamedTuple):
@@ -27,10 +28,11 @@ class Broker(NamedTuple):
     kafka_config: Mapping[str, str]
 
 
-def read_topic(broker: Broker, topic: str) -> Iterator[Message]:
+def read_topic(broker: Broker, topic: str, isolation: str = COMMITTED) -> Iterator[Message]:
     """Give the committed records of a topic, each partition in its order, up to where it ends when it is reached.
 
-    Raises TransientError when the topic is not there, or falls silent before its end.
+    With the other isolation, those of aborted and open transactions too. Raises TransientError when the topic is not
+    there, or falls silent before its end.
     """
     consumer = Consumer(
         {
@@ -39,7 +41,7 @@ def read_topic(broker: Broker, topic: str) -> Iterator[Message]:
             "group.id": "holdfast-oracle",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
-            "isolation.level": "read_committed",
+            "isolation.level": isolation,
             "fetch.message.max.bytes": 8 * 1024 * 1024,
             "queued.min.messages": 200_000,
             "check.crcs": False,

@@ -145,14 +145,24 @@ CHECKS = (
         (RAW, EVENTS, LETTERS),
         _orders,
         _not_one_outcome,
+        invariant="I4",
     ),
-    Check("news heard", "no order waits for a payment that came", (RAW, EVENTS, LETTERS), _orders, _forgotten_news),
+    Check(
+        "news heard",
+        "no order waits for a payment that came",
+        (RAW, EVENTS, LETTERS),
+        _orders,
+        _forgotten_news,
+        invariant="I4",
+    ),
     Check(
         "nothing invented",
         "every event is of an order that was sent",
         (RAW, EVENTS),
         lambda history: len(history.facts_by_order),
         _invented,
+        invariant="I4",
+        anytime=True,
     ),
     Check(
         "answered once",
@@ -160,6 +170,7 @@ CHECKS = (
         (RAW, EVENTS, LETTERS),
         lambda history: len(history.raw),
         _not_answered_once,
+        invariant="I4",
     ),
     Check(
         "no inner dead letters",
@@ -167,6 +178,8 @@ CHECKS = (
         (EVENTS, LETTERS),
         lambda history: len(history.facts),
         _internal_letters,
+        invariant="I4",
+        anytime=True,
     ),
     Check(
         "as expected",
@@ -175,6 +188,14 @@ CHECKS = (
         lambda history: sum(1 for message in history.raw if message.expect),
         _unexpected,
         may_judge_nothing=True,
+        invariant="I4",
     ),
-    Check("reviews asked", "who is in review is before a reviewer", (RAW, EVENTS, REVIEWS), _orders, _unreviewed),
+    Check(
+        "reviews asked",
+        "who is in review is before a reviewer",
+        (RAW, EVENTS, REVIEWS),
+        _orders,
+        _unreviewed,
+        invariant="I4",
+    ),
 )

@@ -1,27 +1,40 @@
-"""Read what went in: the shops' messages in orders.raw, and the goods that warehouses received in stock.commands."""
+"""Read what went in: the shops' messages in orders.raw, and the commands that the stages read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from loadtest.oracle.asked import ask
 from loadtest.oracle.history import Delivery, RawMessage
 from loadtest.oracle.log import Broker, read_topic
+from loadtest.oracle.privacy import CLEAN_TOPICS
+from loadtest.oracle.traces import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from confluent_kafka import Message
 
+    from loadtest.oracle.privacy import Lookout
+
 ORDERS_RAW = "orders.raw"
 STOCK_COMMANDS = "stock.commands"
+INPUT_TOPICS = (
+    "tracking.commands",
+    "carrier.calls",
+    "waybill.commands",
+    "routing.commands",
+    STOCK_COMMANDS,
+    "order.commands",
+)
+"""What is caused is read before what causes it, so that in a run that goes on no cause is missed."""
 
 
-def read_raw(broker: Broker) -> list[RawMessage]:
+def read_raw(broker: Broker, lookout: Lookout) -> list[RawMessage]:
     """Read every message of every shop."""
-    return [_raw_message(record) for record in read_topic(broker, ORDERS_RAW)]
+    return [_raw_message(record, lookout) for record in read_topic(broker, ORDERS_RAW)]
 
 
 def source(record: Message) -> str:
@@ -39,23 +52,37 @@ def headers(record: Message) -> dict[str, str]:
     return found
 
 
-def _raw_message(record: Message) -> RawMessage:
+def _raw_message(record: Message, lookout: Lookout) -> RawMessage:
     told = headers(record)
-    asked = ask(told, record.value() or b"")
+    value, key = record.value() or b"", record.key()
+    lookout.sow(value)
+    asked = ask(told, value)
     expect = tuple(told["expect"].split("|")) if "expect" in told else ()
     intended_ms = int(told.get("intended-ms", "0"))
-    return RawMessage(source(record), asked.kind, asked.order_id, intended_ms, expect, asked.units)
+    text = key.decode(errors="replace") if isinstance(key, bytes) else key
+    return RawMessage(source(record), asked.kind, asked.order_id, intended_ms, expect, asked.units, text)
 
 
-def read_feed(broker: Broker) -> list[Delivery]:
-    """Read what the warehouses said of their stock; the other commands of the topic are the pipeline's own."""
-    return [delivery for record in read_topic(broker, STOCK_COMMANDS) for delivery in _deliveries(record)]
+def read_inputs(broker: Broker, lookout: Lookout) -> dict[str, Any]:
+    """Read every command, and what the warehouses said among those about stock."""
+    inputs: dict[str, list[Input]] = {}
+    for topic in INPUT_TOPICS:
+        found = inputs[topic] = []
+        for record in read_topic(broker, topic):
+            value = record.value() or b""
+            found.append(Input(record.partition() or 0, record.offset() or 0, value))
+            if topic in CLEAN_TOPICS:
+                lookout.look(topic, value)
+        found.sort(key=lambda one: (one.partition, one.offset))
+    return {"inputs": inputs, "feed": list(deliveries(inputs[STOCK_COMMANDS]))}
 
 
-def _deliveries(record: Message) -> Iterator[Delivery]:
-    value = record.value() or b""
-    if b'"ReceiveStock"' in value:
-        command = orjson.loads(value)
-        if command["command"] == "ReceiveStock":
-            units = tuple((sku, count) for sku, count in command["units"])
-            yield Delivery(source(record), command["pool"], command["feed_id"], units)
+def deliveries(records: Iterable[Input]) -> Iterator[Delivery]:
+    """Give what warehouses said that they got; the other commands of the topic are the pipeline's own."""
+    for record in records:
+        if b'"ReceiveStock"' in record.value:
+            command = orjson.loads(record.value)
+            if command["command"] == "ReceiveStock":
+                units = tuple((sku, count) for sku, count in command["units"])
+                place = f"{STOCK_COMMANDS}-{record.partition}-{record.offset}"
+                yield Delivery(place, command["pool"], command["feed_id"], units)

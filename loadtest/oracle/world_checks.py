@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import md5
 from typing import TYPE_CHECKING
 
 from loadtest.oracle.checks import Check
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadtest.oracle.history import History
+
+WRAP = 1 << 64
 
 
 def _ends(history: History) -> dict[str, str]:
@@ -68,13 +71,17 @@ def _stored_otherwise(history: History) -> Iterator[str]:
     last: dict[int, int] = {}
     for fact in history.facts:
         last[fact.partition] = max(fact.offset, last.get(fact.partition, -1))
+    digests: Counter[int] = Counter()
+    for fact in history.facts:
+        digests[fact.partition] += int.from_bytes(md5(fact.event_id.encode(), usedforsecurity=False).digest()[:8])
     stored = {row.partition: row for row in history.stored}
     for partition in sorted(records | stored):
         row = stored.get(partition)
-        found = (row.rows, row.distinct_ids, row.offset_max) if row else (0, 0, -1)
-        wanted = (records[partition], records[partition], last.get(partition, -1))
+        found = row[1:] if row else (0, 0, -1, 0)
+        wanted = (records[partition], records[partition], last.get(partition, -1), digests[partition] % WRAP)
         if found != wanted:
-            yield f"partition {partition}: (rows, ids, last offset) in ClickHouse {found}, in the topic {wanted}"
+            words = f"in ClickHouse {found}, in the topic {wanted}"
+            yield f"partition {partition}: (rows, ids, last offset, the sum of the ids' digests) {words}"
 
 
 CHECKS = (
@@ -84,6 +91,7 @@ CHECKS = (
         (EVENTS, BOOK),
         lambda history: len(_ends(history)),
         _wrong_waybills,
+        invariant="I5",
     ),
     Check(
         "waybills asked for",
@@ -91,6 +99,8 @@ CHECKS = (
         (EVENTS, BOOK),
         lambda history: len(history.book),
         _invented_waybills,
+        invariant="I5",
+        anytime=True,
     ),
     Check(
         "waybill numbers",
@@ -98,9 +108,16 @@ CHECKS = (
         (EVENTS, BOOK),
         lambda history: len(history.named("WaybillIssued")),
         _other_numbers,
+        invariant="I5",
     ),
     Check(
-        "events unique", "no event id is twice in the log", (EVENTS,), lambda history: len(history.facts), _repeated_ids
+        "events unique",
+        "no event id is twice in the log",
+        (EVENTS,),
+        lambda history: len(history.facts),
+        _repeated_ids,
+        invariant="I6",
+        anytime=True,
     ),
     Check(
         "ClickHouse complete",
@@ -108,5 +125,6 @@ CHECKS = (
         (EVENTS, STORED),
         lambda history: len(history.facts),
         _stored_otherwise,
+        invariant="I9",
     ),
 )

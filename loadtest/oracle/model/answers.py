@@ -1,0 +1,48 @@
+"""What a record must be answered with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Tables = dict[str, dict[str, Any]]
+"""A stage's tables in one partition: entries by table and key."""
+Command = dict[str, Any]
+Told = tuple[str, str, str]
+"""An event as far as the model tells it: its name, its order, its `to`."""
+Asked = tuple[str, str, str]
+"""A command as far as the model tells it: its name, what it is about, its units (or its kind)."""
+
+
+class Answers:
+    """What one record must be answered with, written down by the model of its stage."""
+
+    __slots__ = ("asked", "objections", "parts", "told")
+
+    def __init__(self, parts: Sequence[Mapping[str, Any]] | None) -> None:
+        self.told: list[Told] = []
+        self.asked: list[Asked] = []
+        self.objections: list[str] = []
+        """What is wrong with a choice that the stage made."""
+        self.parts = parts
+        """The route that the stage chose for the record's order; None where it chose none."""
+
+    def tell(self, event: str, order_id: str = "", to: str = "") -> None:
+        """Write down an event."""
+        self.told.append((event, order_id, to))
+
+    def ask(self, command: str, about: str, units: Sequence[Sequence[Any]] = ()) -> None:
+        """Write down a command."""
+        self.asked.append((command, about, units_text(units)))
+
+
+def units_text(units: Sequence[Sequence[Any]]) -> str:
+    """Give units as a text that can be compared."""
+    return ",".join([f"{sku}*{count}" for sku, count in units])
+
+
+def order_of(fulfilment_id: str) -> str:
+    """Give the order of a fulfilment order: all before the last dash."""
+    return fulfilment_id.rpartition("-")[0]

@@ -1,0 +1,133 @@
+"""What routing must do. A route: [state, parts, [[part, warehouse, units] …]]; a shelf: [on hand, allocated]."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadtest.oracle.model.answers import Answers, Command, Tables
+
+TABLES = ("warehouses", "shelves", "routes")
+ROUTED, FAILED, CANCELLING = "routed", "route_failed", "cancelling"
+
+
+def fold(tables: Tables, command: Command, answers: Answers) -> None:
+    """Answer a command, and move the tables."""
+    match command["command"]:
+        case "RouteOrder":
+            _route(tables, command, answers)
+        case "SettleAllocation":
+            _settle(tables, command, answers)
+        case "CancelRoute":
+            _cancel(tables, command, answers)
+        case "StockShelf":
+            answers.tell("ShelfStocked")
+            for sku, count in command["units"]:
+                key = f"{command['pool']}|{command['warehouse']}|{sku}"
+                on_hand, allocated = tables["shelves"].get(key, (0, 0))
+                tables["shelves"][key] = [on_hand + count, allocated]
+        case "OpenWarehouse":
+            answers.tell("WarehouseOpened")
+            _open(tables, command)
+        case name:
+            raise KeyError(name)
+
+
+def _route(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id, units = command["order_id"], command["units"]
+    if order_id in tables["routes"]:
+        answers.tell("RouteRepeated", order_id, tables["routes"][order_id][0])
+        return
+    if not _is_routable(tables, command):
+        answers.tell("RouteFailed", order_id, FAILED)
+        answers.ask("ReleaseHold", f"{order_id}-0", units)
+        tables["routes"][order_id] = [FAILED, 0, []]
+        return
+    answers.tell("OrderRouted", order_id, ROUTED)
+    parts = [[part["fulfilment_id"], part["warehouse"], part["units"]] for part in answers.parts or ()]
+    answers.objections.extend(_objections(tables, command, parts))
+    for part, warehouse, share in parts:
+        answers.ask("IssueWaybill", part, share)
+        for sku, count in share:
+            key = f"{command['pool']}|{warehouse}|{sku}"
+            on_hand, allocated = tables["shelves"].get(key, (0, 0))
+            tables["shelves"][key] = [on_hand, allocated + count]
+    tables["routes"][order_id] = [ROUTED, len(parts), parts]
+
+
+def _names(tables: Tables, pool: str) -> list[str]:
+    return [warehouse[0] for warehouse in tables["warehouses"].get(pool, [[]])[0]]
+
+
+def _free(tables: Tables, pool: str, warehouse: str, sku: str) -> int:
+    on_hand, allocated = tables["shelves"].get(f"{pool}|{warehouse}|{sku}", (0, 0))
+    return int(max(0, on_hand - allocated))
+
+
+def _is_routable(tables: Tables, command: Command) -> bool:
+    """Say whether all warehouses together have what an order wants."""
+    pool, names = command["pool"], _names(tables, command["pool"])
+    return bool(command["units"]) and all(
+        sum(_free(tables, pool, name, sku) for name in names) >= count for sku, count in command["units"]
+    )
+
+
+def _objections(tables: Tables, command: Command, parts: list[list[Any]]) -> Iterator[str]:
+    """Say what is wrong with a route."""
+    order_id, pool, names = command["order_id"], command["pool"], _names(tables, command["pool"])
+    routed: Counter[str] = Counter()
+    for number, (part, warehouse, share) in enumerate(parts, 1):
+        if part != f"{order_id}-{number}" or warehouse not in names:
+            yield f"order {order_id}: part {part} from warehouse {warehouse}, which is none of the pool's"
+        for sku, count in share:
+            routed[sku] += count
+            if count > _free(tables, pool, warehouse, sku):
+                yield f"order {order_id}: part {part} takes {count} of SKU {sku}, more than are free in {warehouse}"
+    if sorted(routed.items()) != sorted((sku, count) for sku, count in command["units"]):
+        yield f"order {order_id}: its parts have other units than were asked for"
+
+
+def _settle(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id, settled = command["order_id"], command["fulfilment_id"]
+    route = tables["routes"].get(order_id)
+    part = next((part for part in route[2] if part[0] == settled), None) if route else None
+    if route is None or part is None:
+        answers.tell("RouteRepeated", order_id, _standing(route))
+        return
+    answers.tell("AllocationSettled", order_id, "shipped" if command["shipped"] else "freed")
+    tables["routes"][order_id] = [route[0], route[1], [other for other in route[2] if other is not part]]
+    for sku, count in part[2]:
+        key = f"{command['pool']}|{part[1]}|{sku}"
+        on_hand, allocated = tables["shelves"].get(key, (0, 0))
+        tables["shelves"][key] = [on_hand - count if command["shipped"] else on_hand, allocated - count]
+
+
+def _cancel(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id = command["order_id"]
+    route = tables["routes"].get(order_id)
+    if route is None or route[0] != ROUTED or not route[2]:
+        answers.tell("RouteRepeated", order_id, _standing(route))
+        return
+    answers.tell("CancelRequested", order_id, CANCELLING)
+    for part, _, share in route[2]:
+        answers.ask("CancelFulfilment", part, share)
+    tables["routes"][order_id] = [CANCELLING, *route[1:]]
+
+
+def _standing(route: list[Any] | None) -> str:
+    if route is None:
+        return "no route"
+    return "settled" if route[1] and not route[2] else str(route[0])
+
+
+def _open(tables: Tables, command: Command) -> None:
+    opened = [command["warehouse"], command["latitude"], command["longitude"]]
+    known = tables["warehouses"].get(command["pool"], [[]])[0]
+    if any(warehouse[0] == opened[0] for warehouse in known):
+        known = [opened if warehouse[0] == opened[0] else warehouse for warehouse in known]
+    else:
+        known = [*known, opened]
+    tables["warehouses"][command["pool"]] = [known]

@@ -1,0 +1,163 @@
+"""Order: what each stage says of an order, or of a part of it, follows the stage's input and moves as it may."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from loadtest.oracle.checks import Check
+from loadtest.oracle.history import EVENTS
+from loadtest.oracle.model.tracking import MOVES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from loadtest.oracle.history import Fact, History
+
+Moves = frozenset[tuple[str, str]]
+BEGIN: Mapping[str, tuple[str, ...]] = {
+    "OrderCreated": ("", "parked"),
+    "OrderParked": ("", "parked"),
+    "HoldPlaced": ("",),
+    "HoldRefused": ("",),
+    "OrderRouted": ("",),
+    "RouteFailed": ("",),
+    "WaybillClaimed": ("",),
+    "ShipmentTracked": ("",),
+}
+"""The events that begin something, and the states before it in which they may."""
+STAY = frozenset({"OrderRepeated", "ReportIgnored"})
+"""Events that say where something stands, and leave it there."""
+LEGAL: Mapping[str, Moves] = {
+    "order.commands": frozenset(
+        {
+            ("await_pay", "paid"),
+            ("await_pay", "in_review"),
+            ("await_pay", "cancelled"),
+            ("paid", "in_review"),
+            ("paid", "cancel_requested"),
+            ("in_review", "in_review"),
+            ("in_review", "cancelled"),
+            ("cancelled", "refund_due"),
+        }
+    ),
+    "stock.commands": frozenset({("locked", "cancelling")}),
+    "routing.commands": frozenset({("routed", "cancelling")}),
+    "waybill.commands": frozenset(
+        {
+            *((state, state) for state in ("claimed", "unknown", "void_pending")),
+            *(("claimed", to) for to in ("unknown", "issued", "manual", "void_pending", "cancelled")),
+            *(("unknown", to) for to in ("claimed", "issued", "manual", "void_pending", "cancelled")),
+            *(("manual", to) for to in ("issued", "void_pending")),
+            ("issued", "void_pending"),
+            *(("void_pending", to) for to in ("cancelled", "collected", "unknown", "manual")),
+            ("", "cancelled"),
+        }
+    ),
+    "tracking.commands": frozenset(
+        {
+            *((status, to) for status, moves in MOVES.items() for to in moves.values()),
+            *((status, "cancelled") for status in ("", "waiting", "exception")),
+        }
+    ),
+}
+OF_PARTS = frozenset({"waybill.commands", "tracking.commands"})
+ASIDE: Mapping[str, frozenset[str]] = {
+    "stock.commands": frozenset({"HoldRepeated", "HoldConsumed", "HoldReleased", "OrderCancelled"}),
+    "routing.commands": frozenset({"AllocationSettled", "RouteRepeated"}),
+    "waybill.commands": frozenset({"AnswerIgnored"}),
+    "tracking.commands": frozenset({"ReportParked"}),
+}
+"""Events that move nothing but parts, which other checks follow."""
+
+
+def _of_stages(history: History) -> Iterator[tuple[str, str, tuple[int, int, int], Fact]]:
+    """Give topic, who it is about, the place of its cause and its own place there, for each event of an order."""
+    for order_id, facts in history.facts_by_order.items():
+        for fact in facts:
+            topic, partition, offset = fact.cause.rsplit("-", 2)
+            if topic in LEGAL:
+                who = fact.fulfilment_id or order_id if topic in OF_PARTS else order_id
+                index = fact.event_id.rpartition("-")[2]
+                yield topic, who, (int(partition), int(offset), int(index)), fact
+
+
+def _backwards(history: History) -> Iterator[str]:
+    last: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for topic, who, place, fact in _of_stages(history):
+        before = last.get((topic, who), (place[0], -1, -1))
+        if place < before or place[0] != before[0]:
+            yield f"event {fact.event_id}: after one of {who} that {topic} caused later, at {before}"
+        last[topic, who] = place
+
+
+def _illegal(history: History) -> Iterator[str]:
+    state: dict[tuple[str, str], str] = {}
+    for topic, who, _, fact in _of_stages(history):
+        now = state.get((topic, who), "")
+        if fact.event in ASIDE.get(topic, ()):
+            continue
+        if fact.event in BEGIN:
+            legal = now in BEGIN[fact.event]
+        elif fact.event in STAY:
+            legal = fact.came_from == fact.to == now
+        else:
+            legal = fact.came_from == now and (now, fact.to) in LEGAL[topic]
+        if not legal:
+            yield f"event {fact.event_id}: {fact.event} of {who} from {fact.came_from!r} to {fact.to!r}, is {now!r}"
+        state[topic, who] = fact.to
+
+
+def _resurrected(history: History) -> Iterator[str]:
+    """Follow each order's hold through its events, in the order of the log."""
+    wanted = {"HoldPlaced", "HoldRefused", "HoldConsumed", "HoldReleased"}
+    for order_id, facts in history.facts_by_order.items():
+        answered, left = "", Counter[str]()
+        for fact in facts:
+            if fact.event not in wanted:
+                continue
+            if fact.event in {"HoldPlaced", "HoldRefused"}:
+                if answered:
+                    yield f"order {order_id}: {fact.event} ({fact.event_id}) after {answered}"
+                answered = fact.event
+                if fact.event == "HoldPlaced":
+                    left.update(dict(fact.body["units"]))
+                continue
+            left.subtract(dict(fact.body["units"]))
+            if answered != "HoldPlaced" or min(left.values(), default=0) < 0:
+                yield f"order {order_id}: {fact.event} ({fact.event_id}) of units that are not held"
+
+
+def _count(history: History) -> int:
+    return sum(len(facts) for facts in history.facts_by_order.values())
+
+
+CHECKS = (
+    Check(
+        "events in order",
+        "what a stage says of an order follows the order of the stage's input",
+        (EVENTS,),
+        _count,
+        _backwards,
+        invariant="I7",
+        anytime=True,
+    ),
+    Check(
+        "legal moves",
+        "every state follows from the one before it by a legal move; no parcel goes backwards",
+        (EVENTS,),
+        _count,
+        _illegal,
+        invariant="I7",
+        anytime=True,
+    ),
+    Check(
+        "hold lifecycle",
+        "a hold is answered once, and nothing is settled that is not held",
+        (EVENTS,),
+        lambda history: len(history.named("HoldPlaced", "HoldRefused")),
+        _resurrected,
+        invariant="I3",
+        anytime=True,
+    ),
+)
