@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from loadtest.chaos import failpoints, mutants
+from loadtest.chaos import failpoints, mutants, wall_clock
 from pipeline import cli
 from pipeline.errors import HoldfastError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def prepare(environ: Mapping[str, str], process: str) -> None:
     """Change this process as the environment says. `process`: its command. Raises SettingsError, SetupError."""
+    wall_clock.arm(environ)
     name = environ.get(mutants.VARIABLE, "")
     if name:
         mutants.apply(name, process)
