@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RECORDS_MAX = 10_000
 """Records taken from librdkafka at once."""
+QUEUED_KB_MAX = 32 * 1024
+"""What librdkafka keeps ready, over all partitions."""
 SILENCE_SECONDS_MAX = 30.0
 """Reading gives up when no record comes for so long before the end."""
 COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"
@@ -44,6 +46,7 @@ def read_topic(broker: Broker, topic: str, isolation: str = COMMITTED) -> Iterat
             "isolation.level": isolation,
             "fetch.message.max.bytes": 8 * 1024 * 1024,
             "queued.min.messages": 200_000,
+            "queued.max.messages.kbytes": QUEUED_KB_MAX,
             "check.crcs": False,
         }
     )

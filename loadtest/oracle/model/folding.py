@@ -56,6 +56,14 @@ class Folded:
         self.beyond: list[str] = []
         """Events of records that count as not yet read."""
 
+    def want(self, asked: Asked, times: int) -> None:
+        """Note a command that must be asked for, or (below 0) one that was; what is settled is forgotten."""
+        left = self.asked[asked] + times
+        if left:
+            self.asked[asked] = left
+        else:
+            del self.asked[asked]
+
 
 @lru_cache(maxsize=1)
 def folded(history: History) -> Folded:
@@ -95,7 +103,7 @@ def _fold_raw(history: History, by_cause: dict[str, list[Fact]], found: Folded) 
         facts = by_cause.pop(message.source, [])
         found.records += 1
         if facts and facts[0].event == "OrderReceived" and message.source not in history.dead_sources:
-            found.asked["news", facts.pop(0).order_id, ""] += 1
+            found.want(("news", facts.pop(0).order_id, ""), 1)
         elif not facts and message.source not in history.dead_sources:
             found.wrong.append(f"{message.source}: neither understood nor a dead letter")
         for fact in facts:
@@ -122,7 +130,8 @@ def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fa
         except (KeyError, TypeError, ValueError, IndexError) as error:
             if source not in history.dead_sources:
                 found.wrong.append(f"{source}: the model cannot fold it: {error!r}")
-        found.asked.update(answers.asked)
+        for asked in answers.asked:
+            found.want(asked, 1)
         found.wrong.extend(_differences(source, facts, answers))
         for name in model.tables:
             peaks[name, record.partition] = max(peaks[name, record.partition], len(tables[name]))
@@ -155,7 +164,7 @@ def _note_asked(command: Command, found: Folded) -> None:
     name = command["command"]
     if name in FROM_OUTSIDE:
         return
-    found.asked[_name_asked(name, command)] -= 1
+    found.want(_name_asked(name, command), -1)
 
 
 def _name_asked(name: str, command: Command) -> Asked:
@@ -178,4 +187,4 @@ def _fold_calls(history: History, found: Folded) -> None:
         _note_asked(command, found)
         if record.offset < history.offsets.get((CALLS_TOPIC, record.partition), 0):
             found.records += 1
-            found.asked["RecordAnswer", command["fulfilment_id"], command["kind"]] += 1
+            found.want(("RecordAnswer", command["fulfilment_id"], command["kind"]), 1)

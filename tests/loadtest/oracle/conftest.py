@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import md5
 from typing import TYPE_CHECKING
 
 import pytest
 
 from loadtest.oracle.emitted import fact
 from loadtest.oracle.history import BookEntry, Delivery, Fact, History, Letter, RawMessage, StoredPartition
+from loadtest.oracle.traces import Ack, FailpointLine, FaultLine, Faults, ReplayedStage, Sample
+from loadtest.oracle.verdict import CHECKS
+from tests.loadtest.oracle import recording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+WRITTEN = frozenset({"raw", "feed", "facts", "letters", "reviews", "book", "stored"})
+"""What the written history has; the recorded one has the rest too."""
+EVENTS = {
+    "OrderCreated": ("order.commands", "received", "await_pay"),
+    "OrderPaid": ("order.commands", "await_pay", "paid"),
+    "OrderHeldForReview": ("order.commands", "await_pay", "in_review"),
+    "OrderCancelled": ("order.commands", "await_pay", "cancelled"),
+    "HoldPlaced": ("stock.commands", "paid", "locked"),
+    "HoldRefused": ("stock.commands", "paid", "refused"),
+    "OrderRouted": ("routing.commands", "locked", "routed"),
+    "WaybillClaimed": ("waybill.commands", "planned", "claimed"),
+    "WaybillIssued": ("waybill.commands", "claimed", "issued"),
+    "FulfilmentCancelled": ("waybill.commands", "claimed", "cancelled"),
+    "ShipmentTracked": ("tracking.commands", "issued", "waiting"),
+    "ShipmentMoved": ("tracking.commands", "waiting", "signed"),
+}
+"""The topic that causes an event, and the states that it leads from and to."""
 POOL = "east"
 PARTITION = 0
 
@@ -34,9 +56,11 @@ class Writer:
 
     def emits(self, event: str, order_id: str, *, cause: str = "", **body: object) -> None:
         # A stage emits an event for a record of its own.
+        topic, came_from, to = EVENTS.get(event, ("order.commands", "", ""))
+        body = {"from": came_from, "to": to, **body}
         if not cause:
             self._inner_offset += 1
-            cause = f"order.commands-0-{self._inner_offset}"
+            cause = f"{topic}-0-{self._inner_offset}"
         offset = len(self.facts)
         known = {"id": f"{cause}-0", "event": event, "order_id": order_id, "cause": cause}
         self.facts.append(fact(known | body, PARTITION, offset, 2000 + offset))
@@ -62,13 +86,16 @@ class Writer:
         # A part of an order gets its waybill, leaves and is signed for.
         number = f"SF-{fulfilment_id}"
         self.book.append(BookEntry("accepted", fulfilment_id, number))
+        self.emits("WaybillClaimed", order_id, fulfilment_id=fulfilment_id)
         self.emits("WaybillIssued", order_id, fulfilment_id=fulfilment_id, waybill_no=number)
-        self.emits("ShipmentMoved", order_id, fulfilment_id=fulfilment_id, to="signed")
+        self.emits("ShipmentTracked", order_id, fulfilment_id=fulfilment_id)
+        self.emits("ShipmentMoved", order_id, fulfilment_id=fulfilment_id)
         self.stock("HoldConsumed", order_id, fulfilment_id=fulfilment_id, units=list(units.items()))
 
     def stored(self) -> Sequence[StoredPartition]:
         # ClickHouse has it all.
-        return [StoredPartition(PARTITION, len(self.facts), len(self.facts), len(self.facts) - 1)]
+        digests = sum(int.from_bytes(md5(fact.event_id.encode()).digest()[:8]) for fact in self.facts)  # noqa: S324
+        return [StoredPartition(PARTITION, len(self.facts), len(self.facts), len(self.facts) - 1, digests % (1 << 64))]
 
 
 def _write() -> Writer:
@@ -103,9 +130,10 @@ def _write_stopped(run: Writer) -> None:
     run.book.append(BookEntry("accepted", "stopped-1", "SF-stopped-1"))
     run.sends("stopped", "cancellation")
     run.book.append(BookEntry("cancelled", "stopped-1", ""))
-    run.emits("FulfilmentCancelled", "stopped", fulfilment_id="stopped-1", to="cancelled")
+    run.emits("WaybillClaimed", "stopped", fulfilment_id="stopped-1")
+    run.emits("FulfilmentCancelled", "stopped", fulfilment_id="stopped-1")
     run.stock("HoldReleased", "stopped", fulfilment_id="stopped-1", units=[["a", 1]])
-    run.emits("OrderCancelled", "stopped")
+    run.stock("OrderCancelled", "stopped")
     run.sends("waiting", a=1)
     run.emits("OrderCreated", "waiting")
 
@@ -123,4 +151,35 @@ def good() -> History:
         reviews=["doubtful"],
         book=run.book,
         stored=run.stored(),
+        absent=frozenset({source for check in CHECKS for source in check.needs}) - WRITTEN,
     )
+
+
+@pytest.fixture(scope="session")
+def recorded() -> History:
+    # A recorded run, with what a chaos run around it would have noted.
+    history = recording.load()
+    acks = [Ack(*_place(message.source), message.key) for message in history.raw]
+    fault = FaultLine(1, "worker-kill", hit=True)
+    lost = FaultLine(2, "carrier-lost", hit=True)
+    zombie = FaultLine(3, "zombie", hit=True, counts={"fenced": 1})
+    failpoint = FaultLine(4, "failpoint:commit.before", hit=True)
+    kills = [FaultLine(number, "worker-kill", hit=True) for number in range(5, 12)]
+    samples = [
+        Sample(second * 1000, "worker-0", 7, 200_000_000 + second * 1000, {"orders": 10, "holds": 5})
+        for second in range(0, 400, 2)
+    ]
+    return replace(
+        history,
+        acks=acks,
+        faults=Faults((fault, lost, zombie, failpoint, *kills), (FailpointLine("commit.before", 7, 1),)),
+        samples=samples,
+        replay=[ReplayedStage("dedup", 100, 200, 0)],
+        book=[history.book[0]._replace(answered=False), *history.book[1:]],
+        aborted=5,
+    )
+
+
+def _place(source: str) -> tuple[str, int, int]:
+    topic, partition, offset = source.rsplit("-", 2)
+    return topic, int(partition), int(offset)
