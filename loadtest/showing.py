@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loadtest.counts import Counts, Node
     from loadtest.latency import Latency
     from loadtest.lateness import SendReport
-    from loadtest.oracle.checks import Finding
+    from loadtest.oracle.checks import Finding, Line
     from loadtest.scraping import Scrape
 
 STAGES = ("ingest", "dedup", "reservation", "routing", "waybill", "carrier_calls", "tracking")
@@ -114,3 +114,14 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
             for line in finding.first:
                 out.print(f"{finding.name}: {line}", markup=False)
     out.print("all checks hold" if all_held(list(findings)) else "NOT all checks hold")
+
+
+def show_invariants(out: Console, lines: Sequence[Line]) -> None:
+    """Show what came of each invariant, with the checks that it stands on."""
+    table = Table(title="Invariants")
+    for column in ("", "invariant", "checks", "judged", "verdict"):
+        table.add_column(column, justify="right" if column == "judged" else "left")
+    for line in lines:
+        verdict = f"[{COLOURS[line.verdict]}]{line.verdict}[/]"
+        table.add_row(line.invariant, line.claim, ", ".join(line.checks), f"{line.judged:,}", verdict)
+    out.print(table)
