@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": ("loadtest.demo", "replay real orders, kill a worker, check the outcome"),
     "send": ("loadtest.send", "replay real orders into orders.raw"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
+    "mutants": ("loadtest.chaos.mutation", "put products with something broken in them to the chaos run"),
     "replay": ("loadtest.chaos.replay", "fold the stages over the log once more, and compare what they wrote"),
     "check": ("loadtest.check", "read all topics afresh and judge what came of a run"),
 }

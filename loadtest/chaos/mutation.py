@@ -1,0 +1,170 @@
+"""`python -m loadtest mutants`: put the proof itself to the test, with products that have something broken in them.
+
+Each mutant goes through the short profile of `python -m loadtest chaos`, with several seeds. It is found out where the
+verdict is broken; an invalid verdict finds nothing out. The product as it is goes through the same seeds and must hold.
+The exit status is 0 only if both are so, each mutant being found out in 95 of 100 seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.chaos import kill_table
+from loadtest.chaos.kill_table import PRODUCT, Row, Trial, rows_of
+from loadtest.chaos.mutants import MUTANTS, find
+from loadtest.showing import console
+from pipeline.settings import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+SEEDS = 20
+TRIAL_SECONDS_MAX = 900.0
+"""A run that takes longer hangs; it is ended, and has found nothing out."""
+STOP_SECONDS = 60.0
+REFUSES = "refuses to start"
+"""What a chaos run says that ends because a worker gives up again and again."""
+LIVENESS = "I10"
+INTERRUPTED = 130
+
+
+class _Finding(msgspec.Struct, frozen=True):
+    name: str
+    verdict: str
+    invariant: str = ""
+
+
+class _Verdicts(msgspec.Struct, frozen=True):
+    findings: list[_Finding]
+
+
+class _Course(msgspec.Struct, frozen=True):
+    entries: list[dict[str, object]]
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """What is read of a chaos run's outcome."""
+
+    held: bool
+    broken: list[str]
+    invalid: list[str]
+    verdicts: _Verdicts
+    course: _Course
+
+
+def main(arguments: list[str]) -> int:
+    """Run all mutants asked for. Gives 0 only if each was found out and the product held."""
+    options = _parser().parse_args(arguments)
+    out = console()
+    names = [PRODUCT] * (not options.without_product) + [find(name).name for name in options.mutant or MUTANTS]
+    try:
+        trials = list(run(out, names, options))
+    except KeyboardInterrupt:
+        out.print("interrupted: everything is stopped")
+        return INTERRUPTED
+    rows = rows_of(names, trials)
+    out.print(kill_table.as_table(rows))
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode({"rows": rows, "trials": trials})))
+    if options.markdown:
+        options.markdown.write_text(kill_table.as_markdown(rows))
+    return 0 if all(map(Row.is_as_wanted, rows)) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtest mutants", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each (%(default)s)")
+    parser.add_argument("--from-seed", type=int, default=1, help="the first seed (%(default)s)")
+    parser.add_argument("--mutant", nargs="+", metavar="NAME", help=f"these alone, of: {', '.join(MUTANTS)}")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once (%(default)s)")
+    parser.add_argument("--chaos", default="", metavar="OPTIONS", help="further options of each run")
+    parser.add_argument("--without-product", action="store_true", help="leave the product as it is out")
+    parser.add_argument("--json", type=Path, help="write rows and trials to this file as data")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    return parser
+
+
+def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iterator[Trial]:
+    """Run every name with every seed, and give the trials as they were asked for."""
+    seeds = range(options.from_seed, options.from_seed + options.seeds)
+    # A seed goes through all mutants before the next one does: what was interrupted has judged all of them alike.
+    asked = [(name, seed) for seed in seeds for name in names]
+    children: set[subprocess.Popen[bytes]] = set()
+    with ThreadPoolExecutor(options.jobs) as threads:
+        try:
+            for trial in threads.map(partial(_try, children, options.chaos.split()), asked):
+                out.print(kill_table.line(trial), markup=False)
+                yield trial
+        except KeyboardInterrupt:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for child in list(children):
+                _end(child)
+            raise
+
+
+def _try(children: set[subprocess.Popen[bytes]], more: Sequence[str], asked: tuple[str, int]) -> Trial:
+    """Run one mutant with one seed."""
+    name, seed = asked
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        result, log = Path(folder) / "outcome.json", Path(folder) / "log"
+        mutant = ["--mutant", name] if name != PRODUCT else []
+        options = ["--seed", str(seed), *mutant, "--stop-when-broken", "--json", str(result), *more]
+        with log.open("wb") as told:
+            child = subprocess.Popen(  # noqa: S603  this project's own command
+                [sys.executable, "-m", "loadtest", "chaos", "--profile", "short", *options],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=told,
+                start_new_session=True,
+            )
+        children.add(child)
+        try:
+            child.wait(TRIAL_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            _end(child)
+        finally:
+            children.discard(child)
+        outcome = result.read_bytes() if result.exists() else b""
+        return judge(name, seed, outcome, log.read_text(errors="replace"))._replace(seconds=time.monotonic() - began)
+
+
+def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
+    """Read what came of a run: `outcome` is its JSON, empty where it ended without; `log` what it said."""
+    if not outcome:
+        last = next((line for line in reversed(log.splitlines()) if line.strip()), "it said nothing")
+        gave_up = next((line for line in log.splitlines() if REFUSES in line), "")
+        return Trial(name, seed, caught=bool(gave_up), by=(LIVENESS,) * bool(gave_up), why=gave_up or last)
+    read = msgspec.json.decode(outcome, type=_Outcome)
+    faults = len(read.course.entries)
+    found = [finding for finding in read.verdicts.findings if finding.verdict == "broken"]
+    by = tuple(dict.fromkeys(finding.invariant or finding.name for finding in found))
+    if not by and read.broken:
+        by = (LIVENESS,)
+    why = read.broken[0] if read.broken else read.invalid[0] if read.invalid else ""
+    return Trial(name, seed, caught=bool(by), by=by, why=why, faults=faults, held=read.held)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let a run stop what it started; what does not end in time is killed with all of its session."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from loadtest.chaos.kill_table import PRODUCT, Trial, as_markdown, rows_of
+from loadtest.chaos.mutation import judge, main
+from pipeline.errors import SettingsError
+
+FAULTS = [{"number": 1}, {"number": 2}]
+
+
+def outcome(*, broken: tuple[str, ...] = (), invalid: tuple[str, ...] = (), findings: tuple[str, ...] = ()) -> bytes:
+    found = [
+        {"name": f"check {invariant}", "verdict": verdict, "invariant": invariant, "judged": 1}
+        for verdict, invariant in (text.split() for text in findings)
+    ]
+    return msgspec.json.encode(
+        {
+            "held": not broken and not invalid,
+            "broken": broken,
+            "invalid": invalid,
+            "verdicts": {"findings": found},
+            "course": {"entries": FAULTS, "settled": True},
+        }
+    )
+
+
+def test_a_broken_invariant_finds_a_mutant_out() -> None:
+    read = outcome(broken=("events unique: 3 of 9",), findings=("held I1", "broken I6", "broken I8", "broken I6"))
+    trial = judge("reads-twice", 4, read, "")
+    assert (trial.caught, trial.by, trial.faults) == (True, ("I6", "I8"), 2)
+    assert trial.why == "events unique: 3 of 9"
+
+
+def test_a_run_that_does_not_come_to_rest_finds_it_out_by_liveness() -> None:
+    assert judge("m", 1, outcome(broken=("the run did not come to rest in time",)), "").by == ("I10",)
+
+
+def test_a_worker_that_gives_up_finds_it_out_by_liveness() -> None:
+    trial = judge("m", 1, b"", "going\nchaos: worker-1 refuses to start\nits log\n")
+    assert (trial.caught, trial.by, trial.why) == (True, ("I10",), "chaos: worker-1 refuses to start")
+
+
+@pytest.mark.parametrize("read", [b"", outcome(invalid=("zombie: 2 planned, none hit",), findings=("invalid I6",))])
+def test_what_proves_nothing_finds_nothing_out(read: bytes) -> None:
+    trial = judge("m", 1, read, "chaos: no Java")
+    assert not trial.caught
+    assert not trial.held
+    assert trial.why
+
+
+def test_19_of_20_are_enough_and_18_are_not() -> None:
+    for caught, wanted in ((19, True), (18, False)):
+        trials = [Trial("reads-twice", seed, seed < caught, ("I6",)) for seed in range(20)]
+        (row,) = rows_of(["reads-twice"], trials)
+        assert row.is_as_wanted() is wanted
+        assert (row.caught, row.by) == (caught, f"I6 x{caught}")
+
+
+def test_the_product_and_the_harmless_must_hold() -> None:
+    for name in (PRODUCT, "carrier-without-query"):
+        (held,) = rows_of([name], [Trial(name, 1, caught=False, held=True)])
+        (found,) = rows_of([name], [Trial(name, 1, caught=True, by=("I5",))])
+        assert (held.is_as_wanted(), found.is_as_wanted()) == (True, False)
+    (invalid,) = rows_of([PRODUCT], [Trial(PRODUCT, 1, caught=False, held=False)])
+    assert not invalid.is_as_wanted()
+
+
+def test_the_table_says_what_is_broken_and_by_what_it_shows() -> None:
+    rows = rows_of(
+        ["hold-ignores-held+unchecked-balances"],
+        [Trial("hold-ignores-held+unchecked-balances", 1, caught=True, by=("I2",))],
+    )
+    text = as_markdown(rows)
+    assert "Hold what is on hand, whether or not it is held for somebody else. And: Let a balance" in text
+    assert "| 1/1 | I2 x1 | I2 |" in text
+
+
+def test_an_unknown_mutant_is_named() -> None:
+    with pytest.raises(SettingsError, match="no mutant is called 'nothing'"):
+        main(["--mutant", "nothing"])
