@@ -13,13 +13,14 @@ from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.engine.membership import MAGIC, Membership
 from tests.simulation.broker import CONCURRENT, Draft, ProtocolError
-from tests.simulation.faults import REPEATED, Act
+from tests.simulation.faults import REPEATED_COMMIT, REPEATED_OFFSETS, Act
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from confluent_kafka import TopicPartition
 
+    from tests.simulation.broker import Transaction
     from tests.simulation.log import Entry, Partition
     from tests.simulation.process import Process
     from tests.simulation.world import World
@@ -115,7 +116,13 @@ class Producer:
         """Put offsets into the transaction, under the membership that these bytes tell."""
         offsets = {(p.topic, p.partition): p.offset for p in positions}
         membership = read_metadata(metadata)
-        self._ask("offsets", lambda: self._broker.send_offsets(self._name, self._epoch, offsets, membership))
+        epoch = self._epoch
+
+        def send() -> None:
+            self._broker.send_offsets(self._name, epoch, offsets, membership)
+
+        self._repeat_late(REPEATED_OFFSETS, send, lambda open_: bool(open_.offsets))
+        self._ask("offsets", send)
 
     def flush(self, _seconds: float) -> int:
         """Send what is queued. What fails is told by the commit."""
@@ -131,15 +138,30 @@ class Producer:
         self.flush(seconds)
         if self._error is not None:
             raise self._error
-        if self._world.storm.strike(self._process, REPEATED) is Act.REPEAT_LATE:
-            self._process.wait(round(self._backoff_ms * BACKOFF_LEAST))
-            epoch, identity = self._epoch, self._broker.identities[self._name]
-            first = identity.current
-            self._world.storm.arrive_late(
-                lambda: self._broker.end(self._name, epoch, commit=True),
-                lambda: identity.current not in {first, None} and identity.current.commit is None,
-            )
-        self._ask("commit", lambda: self._broker.end(self._name, self._epoch, commit=True))
+        epoch = self._epoch
+
+        def end() -> None:
+            self._broker.end(self._name, epoch, commit=True)
+
+        self._repeat_late(REPEATED_COMMIT, end, lambda _: True)
+        self._ask("commit", end)
+
+    def _repeat_late(self, name: str, request: Callable[[], None], hurts: Callable[[Transaction], bool]) -> None:
+        """Send a request that is lost for now: the client asks again, silently, and this one arrives later.
+
+        It `hurts` most where it meets a transaction that was not open yet when it was sent.
+        """
+        if self._world.storm.strike(self._process, name) is not Act.REPEAT_LATE:
+            return
+        identity = self._broker.identities[self._name]
+        first = identity.current
+        self._process.wait(round(self._backoff_ms * BACKOFF_LEAST))
+
+        def is_awaited() -> bool:
+            now = identity.current
+            return now is not None and now is not first and now.commit is None and hurts(now)
+
+        self._world.storm.arrive_late(request, is_awaited)
 
     def _send(self, records: int | None = None) -> None:
         self._broker.append_in_transaction(self._name, self._epoch, self._queue[:records], self._added)

@@ -43,7 +43,7 @@ def small(variant: int) -> Schedule:
 def single_faults(effects: Mapping[tuple[int, str], int]) -> Iterator[Fault]:
     """Give each fault that can strike at one of so many effects of a slot."""
     for (slot, effect), times in sorted(effects.items()):
-        acts = (Act.REPEAT_LATE,) if effect == REPEATED else AT_EFFECTS
+        acts = (Act.REPEAT_LATE,) if effect in REPEATED else AT_EFFECTS
         for act in acts:
             if act in {Act.LOSE_REQUEST, Act.LOSE_ANSWER} and effect not in LOSABLE:
                 continue

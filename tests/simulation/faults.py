@@ -23,6 +23,7 @@ class Act(StrEnum):
     EXPEL = "expel from the group"
     REBALANCE = "rebalance"
     COMPACT = "compact changelogs"
+    REPLACE = "replace while it is stopped"
     LEAVE = "stop cleanly"
 
 
@@ -35,9 +36,9 @@ AT_EFFECTS = (
     Act.LOSE_REQUEST,
     Act.LOSE_ANSWER,
 )
-BETWEEN_STEPS = (Act.KILL, Act.STOP, Act.CUT, Act.EXPEL, Act.REBALANCE, Act.COMPACT)
-REPEATED = "decision"
-"""The commit as the client sees it: one or more requests."""
+BETWEEN_STEPS = (Act.KILL, Act.STOP, Act.CUT, Act.EXPEL, Act.REBALANCE, Act.COMPACT, Act.REPLACE, Act.LEAVE)
+REPEATED_OFFSETS, REPEATED_COMMIT = REPEATED = ("offsets, as a client sees them", "commit, as a client sees it")
+"""Requests that a client may send twice without telling."""
 EFFECTS = ("begin", "produce", "offsets", "commit", "fetch offsets", "restore")
 LOSABLE = ("produce", "offsets", "commit")
 """Effects whose loss reaches the engine; librdkafka repeats the others by itself."""

@@ -93,7 +93,7 @@ def expand(seed: int) -> Schedule:
 
 
 def _draw_faults(chance: random.Random, workers: int) -> tuple[Fault, ...]:
-    kinds = chance.sample((*AT_EFFECTS, *BETWEEN_STEPS, Act.LEAVE, Act.REPEAT_LATE), chance.randint(1, 5))
+    kinds = chance.sample((*AT_EFFECTS, *BETWEEN_STEPS, Act.REPEAT_LATE), chance.randint(1, 5))
     faults = []
     for _ in range(chance.randint(1, FAULTS_MAX)):
         act, slot = chance.choice(kinds), chance.randrange(workers)
@@ -101,7 +101,7 @@ def _draw_faults(chance: random.Random, workers: int) -> tuple[Fault, ...]:
             effects = LOSABLE if act in {Act.LOSE_REQUEST, Act.LOSE_ANSWER} else EFFECTS
             faults.append(Fault(act, slot, chance.randint(1, HITS_MAX), chance.choice(effects)))
         elif act is Act.REPEAT_LATE:
-            faults.append(Fault(act, slot, chance.randint(1, HITS_MAX), REPEATED))
+            faults.append(Fault(act, slot, chance.randint(1, HITS_MAX), chance.choice(REPEATED)))
         else:
             faults.append(Fault(act, slot, chance.randrange(STORM_STEPS)))
     return tuple(faults)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAUSES_MS = (4_000, 200, 8_000, 1_000)
 LATE_MS = (1, 5, 20, 60, 200, 1_000, 4_000, 12_000)
+GHOST_MS = 15_000
 PATIENCE_MS = 2_000
 """So long a late request waits for its worst moment."""
 REBALANCES = (1, 1, 1, 2, 2, 3, 5)
@@ -39,6 +40,7 @@ class Storm:
             Act.EXPEL: lambda process: world.broker.group.leave_instance(process.instance, world.now_ms),
             Act.REBALANCE: self._rebalance,
             Act.COMPACT: self._compact,
+            Act.REPLACE: self._replace,
             Act.LEAVE: lambda process: process.leave(),
         }
 
@@ -94,6 +96,16 @@ class Storm:
 
     def _while(self) -> int:
         return self._world.now_ms + PAUSES_MS[self._world.choose(len(PAUSES_MS))]
+
+    def _replace(self, process: Process) -> None:
+        """Stop a process and give its slot to another one, as an orchestrator does that takes it for dead.
+
+        In the end it kills it: two processes of a slot take its membership from each other as long as neither commits.
+        """
+        self.pause(process)
+        self._world.ghosts.append(process)
+        self._world.at(self._world.now_ms + GHOST_MS, lambda: process.end(None))
+        self._world.start(process.slot)
 
     def _cut(self, process: Process) -> None:
         process.cut_until_ms = self._while()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from agents import stages
@@ -75,6 +75,8 @@ class World:
         self.carrier = Carrier(self)
         self._provision()
         self.processes = [Process(self, slot) for slot in range(schedule.sizes.workers)]
+        self.ghosts: list[Process] = []
+        """Processes whose slot was given to another one while they were stopped."""
         self._actors: list[Callable[[], bool]] = []
 
     def _provision(self) -> None:
@@ -124,7 +126,8 @@ class World:
         self._tick()
         self._actors = [self._feed, self._step_carrier]
         for slot in range(len(self.processes)):
-            self._actors += [lambda slot=slot: self._step_loop(slot), lambda slot=slot: self._step_job(slot)]  # type: ignore[misc]
+            self._actors += [partial(self._step_loop, slot), partial(self._step_job, slot)]
+        self._actors.append(self._step_ghost)
         while not self.violations:
             self.steps += 1
             self.storm.strike_between(self.steps)
@@ -137,7 +140,7 @@ class World:
                 self.violations.append(f"it does not settle within {STEPS_MAX} steps")
         if not self.violations:
             self.violations += self.judge.at_the_end()
-        for process in self.processes:
+        for process in (*self.processes, *self.ghosts):
             process.loop.end()
         return self.violations
 
@@ -184,6 +187,16 @@ class World:
         self.processes[slot].step_job()
         return True
 
+    def _step_ghost(self) -> bool:
+        for ghost in self.ghosts:
+            if ghost.loop_is_ready:
+                ghost.step_loop()
+                return True
+            if ghost.job_is_ready:
+                ghost.step_job()
+                return True
+        return False
+
     def _tick(self) -> None:
         """Do what the broker does from time to time: time out sessions, rebalances and transactions."""
         group = self.broker.group
@@ -219,11 +232,14 @@ class World:
         if refused or (error is not None and not self.judge.is_expected(error)):
             self.violations.append(f"the worker of slot {process.slot} stopped: {error!r}")
             return
+        if process in self.ghosts:
+            return
         if self.lives > LIVES_MAX:
             self.violations.append(f"{LIVES_MAX} processes ended, the last one of {error!r}")
         delay_ms = self.schedule.habits.restart_ms * self.choose(4) // 3
-        self.at(self.now_ms + 1 + delay_ms, lambda: self._start(process.slot))
+        self.at(self.now_ms + 1 + delay_ms, lambda: self.start(process.slot))
 
-    def _start(self, slot: int) -> None:
+    def start(self, slot: int) -> None:
+        """Start a slot's process."""
         self.note(f"slot {slot} starts")
         self.processes[slot] = Process(self, slot)
