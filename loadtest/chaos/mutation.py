@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="runs at once (%(default)s)")
     parser.add_argument("--chaos", default="", metavar="OPTIONS", help="further options of each run")
     parser.add_argument("--without-product", action="store_true", help="leave the product as it is out")
+    parser.add_argument("--logs", type=Path, help="keep what each run says in this folder")
     parser.add_argument("--json", type=Path, help="write rows and trials to this file as data")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     return parser
@@ -104,9 +106,10 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
     # A seed goes through all mutants before the next one does: what was interrupted has judged all of them alike.
     asked = [(name, seed) for seed in seeds for name in names]
     children: set[subprocess.Popen[bytes]] = set()
+    trying = partial(_try, children, options.chaos.split(), options.logs)
     with ThreadPoolExecutor(options.jobs) as threads:
         try:
-            for trial in threads.map(partial(_try, children, options.chaos.split()), asked):
+            for trial in threads.map(trying, asked):
                 out.print(kill_table.line(trial), markup=False)
                 yield trial
         except KeyboardInterrupt:
@@ -116,12 +119,17 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
             raise
 
 
-def _try(children: set[subprocess.Popen[bytes]], more: Sequence[str], asked: tuple[str, int]) -> Trial:
-    """Run one mutant with one seed."""
+def _try(
+    children: set[subprocess.Popen[bytes]], more: Sequence[str], logs: Path | None, asked: tuple[str, int]
+) -> Trial:
+    """Run one mutant with one seed. What came of it stays in `logs`."""
     name, seed = asked
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        result, log = Path(folder) / "outcome.json", Path(folder) / "log"
+    with ExitStack() as stack:
+        folder = logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutant-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        result, log = folder / f"{name}-{seed}.json", folder / f"{name}-{seed}.log"
+        result.unlink(missing_ok=True)
         mutant = ["--mutant", name] if name != PRODUCT else []
         options = ["--seed", str(seed), *mutant, "--stop-when-broken", "--json", str(result), *more]
         with log.open("wb") as told:
