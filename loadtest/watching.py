@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rich.live import Live
 
@@ -15,16 +15,30 @@ from loadtest.showing import progress_line, progress_table
 from pipeline.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
 
-    from loadtest.deployment import Deployment
+    from loadtest.deployment import Site, UpProcess
 
 SHOW_SECONDS = 1.0
 QUIET_SECONDS = 2.0
 """A run is at rest when nothing waits, no order is on its way, and no event has come for so long."""
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0)
+
+
+class Watched(Protocol):
+    """What can be watched: a deployment, the rig of a chaos run."""
+
+    @property
+    def place(self) -> Site:
+        """Where it is."""
+
+    def check(self) -> None:
+        """Raise SetupError when it has given up."""
+
+    def processes(self) -> Mapping[str, UpProcess]:
+        """Give the processes that run now, by name."""
 
 
 class Moment(NamedTuple):
@@ -43,7 +57,7 @@ class Moment(NamedTuple):
 class Watch:
     """Looks at a deployment, and shows what it sees: a live table on a terminal, else a line a second."""
 
-    def __init__(self, out: Console, deployment: Deployment) -> None:
+    def __init__(self, out: Console, deployment: Watched) -> None:
         self.began = time.monotonic()
         self._out = out
         self._deployment = deployment

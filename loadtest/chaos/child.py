@@ -71,6 +71,12 @@ class Child:
             self._began = time.monotonic()
             return self._process.pid
 
+    def let_go(self) -> subprocess.Popen[bytes] | None:
+        """Give the process away: the next start is that of a successor beside it."""
+        with self._lock:
+            process, self._process = self._process, None
+            return process
+
     @property
     def running(self) -> bool:
         """Whether the process runs; its end is noted when it is seen for the first time."""

@@ -11,12 +11,13 @@ from loadtest.hostile import hostile_records
 from loadtest.journey import Line, ShopOrder, read_journey
 from loadtest.payloads import order_message
 from loadtest.scenario import Shares, TimedRecord, merge, schedule
+from pipeline.domain.commands import ReceiveStock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.domain.commands import ReceiveStock, RegisterWarehouse
+    from pipeline.domain.commands import RegisterWarehouse
 
 BURST_PER_SECOND = 5_000
 BURST_ORDERS_MAX = 2_500
@@ -60,6 +61,11 @@ class Load(NamedTuple):
     feed: list[RegisterWarehouse | ReceiveStock]
     pools: dict[str, str]
     orders: int
+
+    @property
+    def deliveries(self) -> int:
+        """Count the commands of the feed that bring goods."""
+        return sum(isinstance(command, ReceiveStock) for command in self.feed)
 
     def feed_records(self) -> list[tuple[bytes, bytes]]:
         """Give the stock feed as (key, value) for stock.commands."""

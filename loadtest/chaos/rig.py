@@ -9,12 +9,15 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from agents import STAGE_NAMES
 from agents.supervisor import sandbox_arguments
 from loadtest.chaos.child import Child, Exit
+from loadtest.chaos.outage import Outage
 from loadtest.chaos.readings import Announced, Reading, announced, read_worker
 from loadtest.deployment import UpProcess
 from pipeline.engine.engine import EXIT_REFUSED
@@ -23,8 +26,10 @@ from pipeline.services.process import LOOPBACK, free_port, log_tail, wait_until
 from pipeline.settings import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from loadtest.chaos.loading import Loader
+    from loadtest.chaos.ground import Ground
     from loadtest.deployment import Site
 
 BUILD = "loadtest.chaos.build"
@@ -34,6 +39,8 @@ DRAIN_SECONDS = 40.0
 SHORT_LIFE_SECONDS = 1.0
 """A process that lived no longer is started again after a pause of as long: it may wait for a server."""
 REFUSAL_PAUSE_SECONDS = 2.0
+TAKE_SECONDS = 40.0
+"""How long a fault waits for a worker that is at work and that no other fault has."""
 REFUSALS_MAX = 5
 """Refused starts in a row after which a worker is given up, and the run with it."""
 WORKER = "worker-"
@@ -63,7 +70,13 @@ class Rig:
         self.refusals: list[Refusal] = []
         self.children: dict[str, Child] = {}
         self.sandbox_url = ""
+        self.loader: Loader | None = None
+        """The load generator, once it runs."""
         self._environ = {**place.environ, **shape.environ}
+        self.outage = Outage()
+        self.ground: Ground | None = None
+        self._taken: set[str] = set()
+        self._taking = threading.Lock()
         self._stopping = threading.Event()
         self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
         self._due: dict[str, float] = {}
@@ -86,7 +99,7 @@ class Rig:
             self.children[name] = Child(name, arguments, self._environ, run_dir)
             self.children[name].start()
         for name in ("gateway", "sandbox"):
-            self._wait_for(lambda name=name: (run_dir / "ready" / name).exists(), name)  # type: ignore[misc]
+            self._wait_for((run_dir / "ready" / name).exists, name)
         for slot in range(self.shape.workers):
             self.add_worker(slot).start()
         self._tender.start()
@@ -121,8 +134,8 @@ class Rig:
             child.kill()
             child.wait(DRAIN_SECONDS)
 
-    def _wait_for(self, condition: object, name: str) -> None:
-        if not callable(condition) or not wait_until(condition, READY_SECONDS):
+    def _wait_for(self, condition: Callable[[], bool], name: str) -> None:
+        if not wait_until(condition, READY_SECONDS):
             logs = "\n".join(log_tail(child.log) for child in self.children.values())
             message = f"{name} did not become ready within {READY_SECONDS:g} s\n{logs}"
             raise SetupError(message)
@@ -153,13 +166,37 @@ class Rig:
         latest = child.exits[-REFUSALS_MAX:]
         return len(latest) == REFUSALS_MAX and all(one.status == EXIT_REFUSED for one in latest)
 
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[Child]:
+        """Have a worker for one fault alone, if it can be the wanted one. Raises SetupError where none becomes free."""
+        deadline = time.monotonic() + TAKE_SECONDS
+        while (child := self._take(wanted)) is None:
+            if time.monotonic() > deadline:
+                message = f"no worker was free and at work within {TAKE_SECONDS:g} s"
+                raise SetupError(message)
+            time.sleep(TEND_SECONDS)
+        try:
+            yield child
+        finally:
+            self._taken.discard(child.name)
+
+    def _take(self, wanted: int) -> Child | None:
+        for place in range(self.shape.workers):
+            child = self.workers[(wanted + place) % self.shape.workers]
+            if child.name in self._taken or child.held:
+                continue
+            reading = self.read(child)
+            with self._taking:
+                if reading is not None and reading.partitions and child.name not in self._taken:
+                    self._taken.add(child.name)
+                    return child
+        return None
+
     # --- what it says ---
 
     @property
     def partitions(self) -> int:
         """The partitions that the workers share: those of each stage's input."""
-        from agents import STAGE_NAMES  # noqa: PLC0415
-
         return len(STAGE_NAMES) * self.place.settings.partitions
 
     @property

@@ -1,0 +1,117 @@
+"""`python -m loadtest chaos`: real orders under faults of every kind, and the proof of the outcome.
+
+The same seed gives the same schedule and the same load. The exit status is 0 only if every check held and every kind
+of fault really hit: a run whose faults did not hit has proved nothing, and is invalid.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadtest.chaos.kinds import KINDS
+from loadtest.chaos.load_plan import Load, Wish, make_load
+from loadtest.chaos.outcome import Outcome, Setup, judge, setup
+from loadtest.chaos.rig import Shape
+from loadtest.chaos.schedule import PROFILES, count_kinds, draw_schedule, length_seconds
+from loadtest.chaos.showing import show_outcome
+from loadtest.chaos.trial import Work, carry_out
+from loadtest.chaos.verdict import is_broken, read_verdict
+from loadtest.chaos.worker_faults import WORKERS
+from loadtest.deployment import site
+from loadtest.showing import console
+from pipeline.settings import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from loadtest.chaos.fault import Kind, Planned
+
+SESSION_SECONDS = 3
+COMMIT_SECONDS = (0.05, 0.5)
+MUTANT_VARIABLE = "HOLDFAST_MUTANT"
+INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Run. Gives 0 only if all held and every kind of fault hit."""
+    options = _parser().parse_args(arguments)
+    out = console()
+    try:
+        outcome = run(out, options)
+    except KeyboardInterrupt:
+        out.print("interrupted: everything is stopped")
+        return INTERRUPTED
+    show_outcome(out, outcome)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
+    return 0 if outcome.held else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtest chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="draws schedule and load (%(default)s)")
+    parser.add_argument("--profile", choices=tuple(PROFILES), default="short", help="how dense (%(default)s)")
+    parser.add_argument("--faults", type=int, help="how many faults; the profile's if not given")
+    parser.add_argument("--orders", type=int, help="how many orders; the profile's if not given")
+    parser.add_argument("--only", default="", help="these kinds of faults alone, separated by commas")
+    parser.add_argument("--mutant", default="", help="a mutant of the engine: the run is to find it out")
+    parser.add_argument("--stop-when-broken", action="store_true", help="end as soon as a check does not hold")
+    parser.add_argument("--json", type=Path, help="write the outcome to this file as data")
+    parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
+    return parser
+
+
+def run(out: Console, options: argparse.Namespace) -> Outcome:
+    """Run on servers of its own. Raises SetupError, SettingsError."""
+    began = time.monotonic()
+    profile = PROFILES[options.profile]
+    kinds = {kind.name: kind for kind in chosen(options.only)}
+    planned = draw_schedule(profile, options.seed, options.faults or profile.faults, list(kinds.values()))
+    load = _load(options, planned, length_seconds(planned, profile))
+    made = setup(options, load, planned)
+    out.print(f"plan: {made.faults} faults of {len(kinds)} kinds over {load.orders:,} orders, seed {options.seed}")
+    with site(load.pools, keep=options.keep) as place:
+        out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
+        shape = Shape(WORKERS, _environ(options.seed, options.mutant))
+        watcher = is_broken if options.stop_when_broken else None
+        course = carry_out(out, place, Work(planned, kinds, load, shape, watcher))
+        out.print("reading all topics afresh")
+        verdict = read_verdict(place, replayed=not course.stopped_early)
+        outcome = judge(made, course, verdict, time.monotonic() - began)
+    if options.keep:
+        stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
+        out.print(f"kept; to stop the servers and remove the data: {stop}")
+    return outcome
+
+
+def chosen(names: str) -> Sequence[Kind]:
+    """Give the kinds whose names begin with one of those given; all where none is."""
+    wanted = tuple(name.strip() for name in names.split(",") if name.strip())
+    return [kind for kind in KINDS if not wanted or kind.name.startswith(wanted)]
+
+
+def _load(options: argparse.Namespace, planned: Sequence[Planned], seconds: float) -> Load:
+    counts = count_kinds(planned)
+    orders = options.orders or PROFILES[options.profile].orders
+    return make_load(Wish(orders, seconds, counts["burst"], counts["hostile"], options.seed))
+
+
+def _environ(seed: int, mutant: str) -> Mapping[str, str]:
+    """Give the settings of the rig's processes: a short session, and a commit interval that the seed draws."""
+    interval = Random(seed).uniform(*COMMIT_SECONDS)  # noqa: S311 - a choice to repeat, not a secret
+    return {
+        VARIABLES["session_timeout_seconds"]: str(SESSION_SECONDS),
+        VARIABLES["commit_interval_seconds"]: f"{interval:.3f}",
+        **({MUTANT_VARIABLE: mutant} if mutant else {}),
+    }
+
+
+__all__ = ["Setup", "chosen", "main", "run"]

@@ -1,0 +1,168 @@
+"""One chaos run: servers, rig, load and faults; then rest, drain, and what all of it left behind."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from loadtest.chaos.ledger import Entry, Ledger
+from loadtest.chaos.load_plan import write_load
+from loadtest.chaos.load_words import Standing
+from loadtest.chaos.loading import loading
+from loadtest.chaos.rig import Refusal, Rig
+from loadtest.chaos.runner import Runner
+from loadtest.chaos.sampling import sampled
+from loadtest.deployment import provision
+from loadtest.generator import Outlet, fill
+from loadtest.watching import Moment, Watch
+from pipeline.topics import STOCK_COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rich.console import Console
+
+    from loadtest.chaos.child import Exit
+    from loadtest.chaos.fault import Kind, Planned
+    from loadtest.chaos.load_plan import Load
+    from loadtest.chaos.rig import Shape
+    from loadtest.deployment import Site
+
+LOAD_FILE = "load.msgpack"
+STOCK_SECONDS = 60.0
+SETTLE_SECONDS = 90.0
+SETTLE_SECONDS_PER_ORDER = 0.002
+"""Past SETTLE_SECONDS and this for every order, a run that is not at rest after the last fault hangs."""
+SHOW_SECONDS = 10.0
+
+
+class Work(NamedTuple):
+    """What a run is made of."""
+
+    planned: Sequence[Planned]
+    kinds: Mapping[str, Kind]
+    load: Load
+    shape: Shape
+    is_broken: Callable[[Site], bool] | None = None
+    """Asked now and then whether the run is broken already, and can end."""
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run went. Times in seconds from the start of the load."""
+
+    entries: list[Entry]
+    exits: list[Exit]
+    refusals: list[Refusal]
+    standing: Standing
+    load_over_after_seconds: float
+    """When the base load had run out; 0: it lasted longer than the faults."""
+    faults_over_after_seconds: float
+    at_rest_after_seconds: float
+    """From the end of load and faults until all was at rest."""
+    settled: bool
+    drained: bool
+    stopped_early: bool
+
+
+class Clock:
+    """When what happened, in seconds from the start of the load."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.load_over = 0.0
+
+    @property
+    def now(self) -> float:
+        """Give the seconds since the start."""
+        return time.monotonic() - self._began
+
+
+def carry_out(out: Console, place: Site, work: Work) -> Course:
+    """Run it all on servers that are up. Raises SetupError where the rig does not work at all."""
+    provision(place)
+    write_load(work.load.plan, place.run_dir / LOAD_FILE)
+    rig = Rig(place, work.shape)
+    watch = Watch(out, rig)
+    with _started(rig), sampled(rig), ExitStack() as stack:
+        _seed_stock(watch, place, work.load)
+        rig.loader = stack.enter_context(loading(place, place.run_dir / LOAD_FILE))
+        clock = Clock()
+        ledger = Ledger(place.run_dir)
+        stack.callback(ledger.close)
+        runner = Runner(rig, work.kinds, ledger, lambda line: watch.say(f"{clock.now:6.1f} s {line}"))
+        runner.run(work.planned, _meanwhile(runner, watch, work, clock))
+        over = clock.now
+        stopped = runner.stopping.is_set()
+        watch.say(f"{over:6.1f} s all faults are over; {rig.loader.last.left} records of the load are left")
+        rig.loader.finish()
+        standing = rig.loader.result()
+        settled = not stopped and _settle(rig, watch, work.load)
+        rested = clock.now - over
+        watch.say(f"{clock.now:6.1f} s at rest: {settled}; draining")
+        drained = rig.drain()
+    return Course(
+        entries=ledger.entries,
+        exits=rig.exits(),
+        refusals=rig.refusals,
+        standing=standing,
+        load_over_after_seconds=clock.load_over,
+        faults_over_after_seconds=over,
+        at_rest_after_seconds=rested,
+        settled=settled,
+        drained=drained,
+        stopped_early=stopped,
+    )
+
+
+@contextmanager
+def _started(rig: Rig) -> Iterator[None]:
+    """Have the rig's processes for a block of code; none outlives it."""
+    try:
+        rig.start()
+        yield
+    finally:
+        rig.kill_all()
+
+
+def _seed_stock(watch: Watch, place: Site, load: Load) -> None:
+    """Send the stock feed, and wait until routing has it on its shelves."""
+    sent = fill(Outlet(place.settings.kafka, place.settings.kafka_config), STOCK_COMMANDS.name, load.feed_records())
+    shelves = load.deliveries
+    if not watch.wait(lambda: 0, lambda moment: moment.counts.stocked >= shelves, STOCK_SECONDS):
+        watch.say(f"stock: not absorbed within {STOCK_SECONDS:g} s; going on")
+    watch.say(f"stock: {sent} commands sent")
+
+
+def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callable[[], None]:
+    """Make what is done between two faults: watch the load, show it, and look whether the run is broken already."""
+    shown = 0.0
+    rig = runner.rig
+
+    def meanwhile() -> None:
+        nonlocal shown
+        rig.check()
+        if rig.loader is not None and not rig.loader.last.left and not clock.load_over:
+            clock.load_over = clock.now
+        if clock.now - shown < SHOW_SECONDS:
+            return
+        shown = clock.now
+        watch.show(rig.loader.last.sent if rig.loader else 0)
+        if work.is_broken is not None and work.is_broken(rig.place):
+            watch.say(f"{clock.now:6.1f} s the run is broken: it ends here")
+            runner.stopping.set()
+
+    return meanwhile
+
+
+def _settle(rig: Rig, watch: Watch, load: Load) -> bool:
+    """Wait until nothing is on its way any more, and every worker is at work."""
+    allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * load.orders
+
+    def over(moment: Moment) -> bool:
+        return watch.at_rest(moment) and rig.owned() == rig.partitions
+
+    sent = rig.loader.last.sent if rig.loader else 0
+    return watch.wait(lambda: sent, over, allowed)
