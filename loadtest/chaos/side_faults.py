@@ -1,0 +1,173 @@
+"""Faults beside the workers: sink or ClickHouse killed, Redis emptied, a carrier that fails or does not answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import urllib.request
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import redis
+
+from loadtest.chaos.fault import HOLD, Kind, Proof, no_params
+from pipeline.services import bring_up, processes
+from pipeline.services.process import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from loadtest.chaos.fault import Params
+    from loadtest.chaos.rig import Rig
+
+SINK, CLICKHOUSE, REDIS, CARRIER = "sink", "clickhouse", "redis", "carrier"
+SHARE = "share"
+STOPPED_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+ROUNDS_MAX = 4
+
+
+class SinkKill:
+    """SIGKILL of the sink; its successor finds out from ClickHouse and Redis where to go on."""
+
+    target = SINK
+
+    def __init__(self, rig: Rig, params: Params) -> None:
+        self._rig = rig
+        self._rounds = int(params["rounds"])
+        self._pids: list[int] = []
+
+    def inject(self) -> None:
+        """Kill it, and each successor in its turn, a moment after its start."""
+        child = self._rig.children[SINK]
+        for _ in range(self._rounds):
+            last = self._pids[-1] if self._pids else 0
+            if not wait_until(lambda: child.running and child.pid != last, STOPPED_SECONDS):  # noqa: B023  called at once
+                return
+            self._pids.append(child.kill())
+            child.wait(STOPPED_SECONDS)
+
+    def heal(self) -> None:
+        """Do nothing: the rig starts it again."""
+
+    def proof(self) -> Proof:
+        """Say whether it died each time, and another one runs."""
+        child = self._rig.children[SINK]
+        ends = [child.exit_of(pid) for pid in self._pids]
+        killed = sum(end is not None and end.status == -signal.SIGKILL for end in ends)
+        back = child.running and child.pid not in self._pids
+        evidence = f"pids {self._pids} died of SIGKILL: {killed}; another one runs: {back}"
+        return Proof(killed == self._rounds and back, evidence, {"kills": killed})
+
+
+class ClickHouseKill:
+    """SIGKILL of ClickHouse; it starts again on its data."""
+
+    target = CLICKHOUSE
+
+    def __init__(self, rig: Rig, _: Params) -> None:
+        self._rig = rig
+        self._before = self._after = 0
+
+    def inject(self) -> None:
+        """Kill it."""
+        server = processes(self._rig.place.run_dir)[CLICKHOUSE]
+        self._before = server.pid
+        os.kill(server.pid, signal.SIGKILL)
+
+    def heal(self) -> None:
+        """Start it again, under its old address."""
+        self._after = bring_up(self._rig.place.run_dir, (CLICKHOUSE,))[CLICKHOUSE].pid
+
+    def proof(self) -> Proof:
+        """Say whether another server is there now."""
+        hit = self._before > 0 and self._after not in {0, self._before}
+        return Proof(hit, f"pid {self._before} killed, {self._after} in its place")
+
+
+class RedisFlush:
+    """Redis is emptied: the projection is made again."""
+
+    target = REDIS
+
+    def __init__(self, rig: Rig, _: Params) -> None:
+        self._rig = rig
+        self._had = 0
+
+    def inject(self) -> None:
+        """Count its keys, and empty it."""
+        client = redis.Redis.from_url(self._rig.place.settings.redis)
+        self._had = int(client.dbsize())
+        client.flushall()
+        client.close()
+
+    def heal(self) -> None:
+        """Do nothing: what was in it is gone."""
+
+    def proof(self) -> Proof:
+        """Say whether there was anything to lose."""
+        return Proof(self._had > 0, f"{self._had} keys were lost")
+
+
+class CarrierFault:
+    """The carrier fails, or acts and does not answer, for a share of the calls."""
+
+    target = CARRIER
+
+    def __init__(self, rig: Rig, params: Params, setting: str, counted: tuple[str, ...]) -> None:
+        self._rig = rig
+        self._share = float(params[SHARE])
+        self._setting = setting
+        self._counted = counted
+        self._before = 0
+
+    def inject(self) -> None:
+        """Tell the sandbox so."""
+        self._before = self._count(self._control({self._setting: self._share}))
+
+    def heal(self) -> None:
+        """Tell it to behave."""
+        self._control({self._setting: 0.0})
+
+    def proof(self) -> Proof:
+        """Say whether calls met it, by the sandbox's own count."""
+        met = self._count(self._control({})) - self._before
+        return Proof(met > 0, f"{self._setting} {self._share:g}: {met} calls met it", {"calls": met})
+
+    def _count(self, counters: dict[str, int]) -> int:
+        return sum(counters.get(name, 0) for name in self._counted)
+
+    def _control(self, change: dict[str, float]) -> dict[str, int]:
+        request = urllib.request.Request(  # noqa: S310  the rig's own sandbox
+            f"{self._rig.sandbox_url}/control", msgspec.json.encode(change), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
+            counters: dict[str, int] = msgspec.json.decode(response.read())["counters"]
+        return counters
+
+
+def _draw_rounds(chance: Random) -> Params:
+    return {"rounds": chance.randint(1, ROUNDS_MAX)}
+
+
+def _draw_share(chance: Random) -> Params:
+    return {SHARE: round(chance.uniform(0.3, 0.8), 2), HOLD: round(chance.uniform(3.0, 6.0), 2)}
+
+
+def _draw_outage(chance: Random) -> Params:
+    return {HOLD: round(chance.uniform(0.2, 3.0), 2)}
+
+
+def _carrier(setting: str, *counted: str) -> Callable[[Rig, Params], CarrierFault]:
+    return partial(CarrierFault, setting=setting, counted=counted)
+
+
+KINDS = (
+    Kind("sink-kill", SinkKill, _draw_rounds, SINK, 6),
+    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 6),
+    Kind("redis-flush", RedisFlush, no_params, REDIS, 3),
+    Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 5),
+    Kind("carrier-errors", _carrier("error_share", "fault broken", "fault discarded"), _draw_share, CARRIER, 4),
+)
