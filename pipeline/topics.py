@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 DAY_MS = 24 * 60 * 60 * 1000
 REMEMBERED_MS = 400 * DAY_MS
 """How long a settled order is remembered, by event time: more than a year, so that a yearly batch is still known."""
-CHANGELOG_SEGMENT_BYTES = 16 * 1024 * 1024
+CHANGELOG_SEGMENT_BYTES = 8 * 1024 * 1024
 TOMBSTONES_KEPT_MS = 60 * 60 * 1000
 """A restore, which reads from the beginning to the end, takes seconds: an hour is plenty to see every tombstone."""
 RAW_RECORD_BYTES_MAX = 4 * 1024 * 1024

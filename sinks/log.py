@@ -208,5 +208,7 @@ def _config(settings: Settings, group: str) -> dict[str, Any]:
         "fetch.wait.max.ms": 50,
         # A broker that was started again is found within a second, and not within ten.
         "reconnect.backoff.max.ms": 1000,
+        # librdkafka 2.16 may wait for ever on brokers that it has forgotten (see pipeline/engine/clients.py).
+        "metadata.recovery.strategy": "none",
         **settings.kafka_config,
     }

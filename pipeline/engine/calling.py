@@ -34,7 +34,7 @@ class Calling:
         self.stage = stage
         self.dead_letters: Counter[str] = Counter()
         self._engine = engine
-        self._produce = produce
+        self.produce = produce
         self._routes = routes(stage)
         self._slots = asyncio.Semaphore(stage.calls_max)
         self._connection = AsyncExitStack()
@@ -89,9 +89,9 @@ class Calling:
     def _emit(self, outcomes: Sequence[Any]) -> None:
         for record, answers in outcomes:
             if isinstance(answers, PoisonError):
-                bury(self._produce, self.stage.name, record, answers)
+                bury(self.produce, self.stage.name, record, answers)
                 self.dead_letters[answers.reason] += 1
                 continue
             for answer in answers:
                 topic, key = self._routes[type(answer)]
-                self._produce(topic, encode_json(answer), getattr(answer, key))
+                self.produce(topic, encode_json(answer), getattr(answer, key))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 TRANSACTION_TIMEOUT_SECONDS = 10
 """A dead worker's open transaction holds its readers no longer than this."""
+RETRY_BACKOFF_MS = 500
+"""How long librdkafka waits before it sends a request again. `transaction.py` builds on it."""
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 QUEUED_RECORDS_MAX = 2_000_000
 QUEUED_KBYTES_MAX = 512 * 1024
@@ -43,6 +45,7 @@ def transactional_producer(settings: Settings) -> confluent_kafka.Producer:
             "compression.type": "lz4",
             "linger.ms": 50,
             "batch.size": 1024 * 1024,
+            "retry.backoff.ms": RETRY_BACKOFF_MS,
             "message.max.bytes": RECORD_BYTES_MAX,
             "queue.buffering.max.messages": QUEUED_RECORDS_MAX,
             "queue.buffering.max.kbytes": QUEUED_KBYTES_MAX,
@@ -79,4 +82,11 @@ def committed_reader(settings: Settings) -> confluent_kafka.Consumer:
 
 
 def _shared(settings: Settings) -> Config:
-    return {"bootstrap.servers": settings.kafka, "log_level": 3, **settings.kafka_config}
+    return {
+        "bootstrap.servers": settings.kafka,
+        "log_level": 3,
+        # By default a client that has lost its last connection forgets all brokers (KIP-1102). librdkafka 2.16 then
+        # waits for ever on the forgotten coordinator of the group, and the worker stands still for 30 s and more.
+        "metadata.recovery.strategy": "none",
+        **settings.kafka_config,
+    }

@@ -43,7 +43,7 @@ class Deciding:
         self.stage = stage
         self.events: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
-        self._produce = produce
+        self.produce = produce
         self._dead_letters_in_a_row_max = dead_letters_in_a_row_max
         self._routes = routes(stage)
         self._batch_seconds = metrics.BATCH_SECONDS.labels(stage.name)
@@ -80,7 +80,7 @@ class Deciding:
 
     def _answer(self, state: object, cause: str, commands: Iterable[Any]) -> None:
         """Decide on the commands of one record, and emit the answers."""
-        stage, produce, routes = self.stage, self._produce, self._routes
+        stage, produce, routes = self.stage, self.produce, self._routes
         index = 0
         for command in commands:
             for answer in stage.decide(state, command):
@@ -98,7 +98,7 @@ class Deciding:
 
     def _bury(self, tables: PartitionTables, record: Record, error: PoisonError) -> None:
         """Write a dead letter. Too many in a row are a bad deploy, not bad records: the worker stops."""
-        bury(self._produce, self.stage.name, record, error)
+        bury(self.produce, self.stage.name, record, error)
         self.dead_letters[error.reason] += 1
         tables.dead_letters_in_a_row += 1
         if tables.dead_letters_in_a_row > self._dead_letters_in_a_row_max:

@@ -223,6 +223,9 @@ class Engine:
         records = self._transaction.records
         self._write_changes(self._transaction.offsets)
         await self._block(self._transaction.commit, self.membership)
+        working: tuple[Deciding | Calling, ...] = (*self._deciding.values(), *self._calling.values())
+        for stage in working:
+            stage.produce = self._transaction.produce
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.COMMIT_RECORDS.observe(records)
         self._count()

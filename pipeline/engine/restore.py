@@ -89,7 +89,9 @@ class Restorer:
         if found:
             started = time.monotonic()
             records = self._read(found, offsets, is_current)
-            for tables in found.values():
+            for key, tables in found.items():
+                if not tables.is_whole and is_current():
+                    self._refuse_torn(key)
                 tables.finish()
             metrics.RESTORE_SECONDS.observe(time.monotonic() - started)
             metrics.RESTORED_RECORDS.inc(records)
@@ -130,6 +132,14 @@ class Restorer:
     @staticmethod
     def _met(found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> bool:
         return all(tables.next_offset == offsets[key] for key, tables in found.items())
+
+    def _refuse_torn(self, key: Partition) -> None:
+        message = (
+            f"{self._changelog(key[0])}-{key[1]} goes on after its last checkpoint: half of a transaction is in it, "
+            "written by another program or committed by the broker alone. Nothing was processed. Restore the changelog "
+            "from a copy"
+        )
+        raise RefusedStartError(message)
 
     def _refuse(self, found: Mapping[Partition, PartitionTables], offsets: Mapping[Partition, int]) -> None:
         (topic, number), tables = next(

@@ -54,6 +54,7 @@ class PartitionTables:
         "_by_name",
         "_restored",
         "dead_letters_in_a_row",
+        "is_whole",
         "last_timestamp_ms",
         "next_offset",
         "paged",
@@ -70,6 +71,8 @@ class PartitionTables:
         self._restored: dict[bytes, bytes] = {}
         self.state = stage.state(*self.tables) if isinstance(stage, DecidingStage) else None
         self.next_offset = 0
+        self.is_whole = True
+        """Whether the last record restored was a checkpoint: each transaction ends with one."""
         self.watermark_ms = 0
         """The newest event time, never going back."""
         self.dead_letters_in_a_row = 0
@@ -97,6 +100,7 @@ class PartitionTables:
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take a changelog record; entries are applied by `finish`, when it is known which of them are the last."""
+        self.is_whole = False
         if key and key[0] == OWN:
             self._restore_own(key, value)
         else:
@@ -119,6 +123,7 @@ class PartitionTables:
         try:
             if key == CHECKPOINT_KEY:
                 self._restore_checkpoint(_decode_checkpoint(value or b""))
+                self.is_whole = True
                 return
             kind, name, number = key.split(b":")
             table = self._by_name[name.decode()]

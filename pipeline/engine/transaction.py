@@ -1,7 +1,16 @@
-"""The transaction: one a worker, open all the time; it holds outputs, changes and offsets until it commits."""
+"""The transaction: one a worker, open all the time; it holds outputs, changes and offsets until it commits.
+
+librdkafka sends a request again whose answer is lost, and does not tell. The first request may then reach the broker
+after the answer to the second one, and so fall into the *next* transaction: a late EndTxn commits half of it, since
+librdkafka keeps the producer's epoch from one transaction to the next (it has no part 2 of KIP-890). A retry comes no
+sooner than `retry.backoff.ms`, so a commit that was answered sooner was sent once. After any other the producer is
+made anew: that raises the epoch, and the broker refuses what is late.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -16,6 +25,10 @@ if TYPE_CHECKING:
 
 INIT_SECONDS = 60.0
 COMMIT_SECONDS = 30.0
+SENT_ONCE_SECONDS = clients.RETRY_BACKOFF_MS / 1000 * 0.8 - 0.05
+"""A commit that took longer may have been sent twice: retries come up to 20 % before their time."""
+
+log = logging.getLogger(__name__)
 
 
 class Transaction:
@@ -26,16 +39,21 @@ class Transaction:
 
     def __init__(self, settings: Settings) -> None:
         """Fence whoever had this slot before, and begin. Blocks. Raises RefusedStartError."""
-        self._producer = clients.transactional_producer(settings)
-        self.produce = self._producer.produce
+        self._settings = settings
         self.offsets: dict[Partition, int] = {}
         self.records = 0
         try:
-            self._producer.init_transactions(INIT_SECONDS)
-            self._producer.begin_transaction()
+            self._fence()
         except KafkaException as error:
             message = f"no transaction can be begun: {error}"
             raise RefusedStartError(message) from error
+
+    def _fence(self) -> None:
+        """Take a producer with a new epoch, which makes every older one of this slot void, and begin."""
+        self._producer = clients.transactional_producer(self._settings)
+        self.produce = self._producer.produce
+        self._producer.init_transactions(INIT_SECONDS)
+        self._producer.begin_transaction()
 
     def advance(self, partition: Partition, next_offset: int, records: int) -> None:
         """Note that an input is processed up to `next_offset`."""
@@ -49,9 +67,17 @@ class Transaction:
         """
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in self.offsets.items()]
         try:
+            # The records first: they carry sequence numbers, so sending one of them again is harmless.
+            self._producer.flush(COMMIT_SECONDS)
+            started = time.monotonic()
             self._producer.send_offsets_to_transaction(positions, group_metadata(membership), COMMIT_SECONDS)
             self._producer.commit_transaction(COMMIT_SECONDS)
-            self._producer.begin_transaction()
+            took_seconds = time.monotonic() - started
+            if took_seconds < SENT_ONCE_SECONDS:
+                self._producer.begin_transaction()
+            else:
+                log.info("a commit took %.2f s, and may have been sent twice: a new epoch begins", took_seconds)
+                self._fence()
         except KafkaException as error:
             message = (
                 f"the transaction of {membership.member} in generation {membership.generation} did not commit: {error}"
