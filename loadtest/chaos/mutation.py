@@ -24,6 +24,7 @@ import msgspec
 
 from loadtest.chaos import kill_table
 from loadtest.chaos.kill_table import PRODUCT, Row, Trial, rows_of
+from loadtest.chaos.kinds import KINDS
 from loadtest.chaos.mutants import MUTANTS, find
 from loadtest.showing import console
 from pipeline.settings import ROOT
@@ -37,6 +38,10 @@ SEEDS = 20
 TRIAL_SECONDS_MAX = 900.0
 """A run that takes longer hangs; it is ended, and has found nothing out."""
 STOP_SECONDS = 60.0
+TARGETED_FAULTS, TARGETED_FAULTS_MIN = 2, 6
+"""Of each kind in a targeted run, and in all."""
+QUIET = "pause"
+"""The fault of a targeted run whose mutant the load alone brings out."""
 REFUSES = "refuses to start"
 """What a chaos run says that ends because a worker gives up again and again."""
 LIVENESS = "I10"
@@ -93,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mutant", nargs="+", metavar="NAME", help=f"these alone, of: {', '.join(MUTANTS)}")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once (%(default)s)")
     parser.add_argument("--chaos", default="", metavar="OPTIONS", help="further options of each run")
+    parser.add_argument(
+        "--targeted", action="store_true", help="only the faults that each names: sooner, and less proof"
+    )
     parser.add_argument("--without-product", action="store_true", help="leave the product as it is out")
     parser.add_argument("--logs", type=Path, help="keep what each run says in this folder")
     parser.add_argument("--json", type=Path, help="write rows and trials to this file as data")
@@ -106,7 +114,7 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
     # A seed goes through all mutants before the next one does: what was interrupted has judged all of them alike.
     asked = [(name, seed) for seed in seeds for name in names]
     children: set[subprocess.Popen[bytes]] = set()
-    trying = partial(_try, children, options.chaos.split(), options.logs)
+    trying = partial(_try, children, options)
     with ThreadPoolExecutor(options.jobs) as threads:
         try:
             for trial in threads.map(trying, asked):
@@ -119,19 +127,17 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
             raise
 
 
-def _try(
-    children: set[subprocess.Popen[bytes]], more: Sequence[str], logs: Path | None, asked: tuple[str, int]
-) -> Trial:
-    """Run one mutant with one seed. What came of it stays in `logs`."""
+def _try(children: set[subprocess.Popen[bytes]], given: argparse.Namespace, asked: tuple[str, int]) -> Trial:
+    """Run one mutant with one seed. What came of it stays in the folder for logs, if there is one."""
     name, seed = asked
     began = time.monotonic()
     with ExitStack() as stack:
-        folder = logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutant-")))
+        folder = given.logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutant-")))
         folder.mkdir(parents=True, exist_ok=True)
         result, log = folder / f"{name}-{seed}.json", folder / f"{name}-{seed}.log"
         result.unlink(missing_ok=True)
         mutant = ["--mutant", name] if name != PRODUCT else []
-        options = ["--seed", str(seed), *mutant, "--stop-when-broken", "--json", str(result), *more]
+        options = ["--seed", str(seed), *mutant, "--stop-when-broken", "--json", str(result), *_given(name, given)]
         with log.open("wb") as told:
             child = subprocess.Popen(  # noqa: S603  this project's own command
                 [sys.executable, "-m", "loadtest", "chaos", "--profile", "short", *options],
@@ -152,6 +158,17 @@ def _try(
         return judge(name, seed, outcome, log.read_text(errors="replace"))._replace(seconds=time.monotonic() - began)
 
 
+def _given(name: str, given: argparse.Namespace) -> list[str]:
+    """Give the further options of a run: a targeted one has the faults that its mutant names, each a few times."""
+    more: list[str] = given.chaos.split()
+    if not given.targeted or name == PRODUCT:
+        return more
+    kinds = {kind.name for kind in KINDS for wanted in find(name).faults if kind.name.startswith(wanted)}
+    kinds = kinds or {QUIET}
+    faults = max(TARGETED_FAULTS_MIN, len(kinds) * TARGETED_FAULTS)
+    return ["--only", ",".join(sorted(kinds)), "--faults", str(faults), *more]
+
+
 def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
     """Read what came of a run: `outcome` is its JSON, empty where it ended without; `log` what it said."""
     if not outcome:
@@ -170,7 +187,7 @@ def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Let a run stop what it started; what does not end in time is killed with all of its session."""
-    child.send_signal(signal.SIGINT)
+    child.terminate()
     try:
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -54,7 +54,7 @@ _CHANGES = {
 }
 """Every change, by the name of the mutant that has it alone."""
 
-KILLS = ("worker-kill", "failpoint")
+KILLS = ("worker-kill", "failpoint:offsets", "failpoint:commit")
 
 
 def _mutant(name: str, shown_by: str, *faults: str, harmless: str = "") -> Mutant:
@@ -64,16 +64,16 @@ def _mutant(name: str, shown_by: str, *faults: str, harmless: str = "") -> Mutan
 
 _ALL = (
     _mutant("no-membership-check", "I6", "zombie"),
-    _mutant("random-transactional-id", "I13 I10", "failpoint:commit.before"),
+    _mutant("random-transactional-id", "I10", "zombie", "failpoint:commit.before"),
     _mutant("no-membership-check+random-transactional-id", "I6", "zombie"),
-    _mutant("zombie-commits", "I6", "rebalance-storm"),
+    _mutant("zombie-commits", "I6", "worker-kill", "zombie", "rebalance-storm"),
     _mutant(
         "keeps-tables",
         "I8 I3",
         "zombie",
         harmless="whoever lost a partition without noticing has a transaction that the broker refuses, and starts anew",
     ),
-    _mutant("commit-unknown-is-success", "I4 I6", "broker-kill", "net-blackhole"),
+    _mutant("commit-unknown-is-success", "I4 I6", "zombie", "broker-kill", "net-blackhole"),
     _mutant("commit-unknown-is-success+keeps-tables", "I4 I6 I8", "zombie", "broker-kill", "net-blackhole"),
     _mutant("keeps-epoch", "I10 I6", "net-endtxn"),
     _mutant("keeps-epoch+no-torn-check", "I6 I8", "net-endtxn"),
@@ -89,7 +89,7 @@ _ALL = (
     _mutant("produce-outside-transaction", "I6", *KILLS),
     _mutant("read-uncommitted", "I6 I3", *KILLS),
     _mutant("restore-uncommitted", "I10", *KILLS),
-    _mutant("restore-without-require-stable", "I6", "failpoint:commit.before"),
+    _mutant("restore-without-require-stable", "I6", "zombie-in-commit"),
     _mutant("restore-skips-last", "I8 I3 I1", *KILLS),
     _mutant("restore-stops-early", "I10", *KILLS),
     _mutant("tables-not-restored", "I3 I8", *KILLS),
