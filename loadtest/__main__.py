@@ -12,6 +12,7 @@ COMMANDS = {
     "send": ("loadtest.send", "replay real orders into orders.raw"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),
+    "chaos-report": ("loadtest.chaos.report", "sum up the outcomes of several chaos runs"),
     "control": ("loadtest.chaos.control", "put stock Faust and this engine under the same kills, and count"),
     "mutants": ("loadtest.chaos.mutation", "put products with something broken in them to the chaos run"),
     "replay": ("loadtest.chaos.replay", "fold the stages over the log once more, and compare what they wrote"),

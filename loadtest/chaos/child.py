@@ -127,6 +127,13 @@ class Child:
     def stop(self, within_seconds: float) -> bool:
         """Ask it to drain; kill it when that takes too long. Says whether it ended well by itself."""
         self.send(signal.SIGTERM)
+        return self.has_drained(within_seconds)
+
+    def has_drained(self, within_seconds: float) -> bool:
+        """Wait for the end of a process that was asked to drain, as `stop` does.
+
+        It is not asked again: a second SIGTERM that comes when the process is almost done would be the end of it.
+        """
         if not self.wait(within_seconds):
             self.kill()
             self.wait(within_seconds)

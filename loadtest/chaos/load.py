@@ -72,7 +72,7 @@ class Generator:
             self._send_due()
             self._say()
             self._outlet.poll(NAP_SECONDS_MAX)
-        self._outlet.flush(lambda: self._say())
+        self._outlet.flush(self._say)
         self._say(ended=True)
         return self._outlet.failed
 

@@ -1,4 +1,4 @@
-"""How the load of a chaos run leaves: producers that outlast a broker's absence, and a file of what was acknowledged."""
+"""How the load of a chaos run leaves: producers that outlast a broker's absence, and a file of acknowledgements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the load of a chaos run consists of: real orders by time, and what is kept back for bursts and hostile floods."""
+"""What the load of a chaos run consists of: real orders by time, and what is kept for bursts and hostile floods."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def make_load(wish: Wish) -> Load:
     records = [record for record, _ in hostile]
     base = merge(schedule(ordinary, rate, wish.seed, SHARES), records[:sprinkled], rate).records
     bursts = [heated[begin : begin + size] for begin in range(0, len(heated), size)] if size else []
-    floods = [
-        records[begin : begin + FLOOD_RECORDS] for begin in range(sprinkled, len(records), FLOOD_RECORDS)
-    ]
+    floods = [records[begin : begin + FLOOD_RECORDS] for begin in range(sprinkled, len(records), FLOOD_RECORDS)]
     plan = LoadPlan(base, [_burst(burst) for burst in bursts], floods)
     stocked = [*ordinary, *heated[: int(len(heated) * HOT_STOCK_SHARE)]]
     stocked += [order for _, order in hostile if order is not None]

@@ -40,7 +40,8 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True, tag="finish"):
     """Send what is left fast, and end."""
 
 
-Command = Burst | Flood | Repeat | Shuffle | Finish
+Numbered = Burst | Flood | Repeat | Shuffle
+Command = Numbered | Finish
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):

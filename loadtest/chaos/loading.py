@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Loader:
         self._process = process
         self._log = log
         self._done: dict[int, Done] = {}
+        self._given: Counter[str] = Counter()
         self._came = threading.Condition()
         self._talking = threading.Lock()
         self._reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
@@ -59,6 +61,16 @@ class Loader:
                 raise SetupError(message)
             stdin.write(msgspec.json.encode(command) + b"\n")
             stdin.flush()
+
+    def number(self) -> int:
+        """Give the number of a new command."""
+        return self.next("command")
+
+    def next(self, what: str) -> int:
+        """Count something on, from 0."""
+        with self._talking:
+            self._given[what] += 1
+            return self._given[what] - 1
 
     def answer(self, number: int) -> Done:
         """Wait until a command is carried out. Raises SetupError when that takes too long."""
@@ -97,10 +109,10 @@ class Loader:
 @contextmanager
 def loading(place: Site, plan: Path) -> Iterator[Loader]:
     """Have a generator send a written load during a block of code."""
-    log = place.run_dir / LOG_FILE
+    log, acks = place.run_dir / LOG_FILE, place.run_dir / ACKS_FILE
     with log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - the project's own command
-            [sys.executable, "-m", "loadtest.chaos.load", "--file", str(plan), "--acks", str(place.run_dir / ACKS_FILE)],
+            [sys.executable, "-m", "loadtest.chaos.load", "--file", str(plan), "--acks", str(acks)],
             cwd=ROOT,
             env=dict(place.environ),
             stdin=subprocess.PIPE,

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadtest.chaos.ground import Ground, prepared
 from loadtest.chaos.kinds import KINDS
 from loadtest.chaos.load_plan import Load, Wish, make_load
-from loadtest.chaos.outcome import Outcome, Setup, judge, setup
+from loadtest.chaos.outcome import Outcome, judge, setup
 from loadtest.chaos.rig import Shape
 from loadtest.chaos.schedule import PROFILES, count_kinds, draw_schedule, length_seconds
 from loadtest.chaos.showing import show_outcome
@@ -71,18 +72,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(out: Console, options: argparse.Namespace) -> Outcome:
     """Run on servers of its own. Raises SetupError, SettingsError."""
+    with prepared() as ground:
+        return _run(out, options, ground)
+
+
+def _run(out: Console, options: argparse.Namespace, ground: Ground) -> Outcome:
     began = time.monotonic()
     profile = PROFILES[options.profile]
-    kinds = {kind.name: kind for kind in chosen(options.only)}
+    kinds = {kind.name: kind for kind in chosen(options.only) if kind.name not in ground.absent}
+    for name, why in ground.absent.items():
+        out.print(f"without {name}: {why}", markup=False)
     planned = draw_schedule(profile, options.seed, options.faults or profile.faults, list(kinds.values()))
     load = _load(options, planned, length_seconds(planned, profile))
     made = setup(options, load, planned)
     out.print(f"plan: {made.faults} faults of {len(kinds)} kinds over {load.orders:,} orders, seed {options.seed}")
     with site(load.pools, keep=options.keep) as place:
         out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
-        shape = Shape(WORKERS, _environ(options.seed, options.mutant))
+        ground.stand(place.run_dir)
+        shape = Shape(WORKERS, _environ(options.seed, options.mutant), ground.by_slot(WORKERS))
         watcher = is_broken if options.stop_when_broken else None
-        course = carry_out(out, place, Work(planned, kinds, load, shape, watcher))
+        course = carry_out(out, place, Work(planned, kinds, load, shape, ground, watcher))
         out.print("reading all topics afresh")
         verdict = read_verdict(place, replayed=not course.stopped_early)
         outcome = judge(made, course, verdict, time.monotonic() - began)
@@ -112,6 +121,3 @@ def _environ(seed: int, mutant: str) -> Mapping[str, str]:
         VARIABLES["commit_interval_seconds"]: f"{interval:.3f}",
         **({MUTANT_VARIABLE: mutant} if mutant else {}),
     }
-
-
-__all__ = ["Setup", "chosen", "main", "run"]

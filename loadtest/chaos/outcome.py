@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import confluent_kafka
 import msgspec
 
-from loadtest.chaos.ledger import Entry
 from loadtest.chaos.schedule import count_kinds
 from loadtest.chaos.trial import Course
 from loadtest.chaos.verdict import Verdicts
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loadtest.chaos.fault import Planned
+    from loadtest.chaos.ledger import Entry
     from loadtest.chaos.load_plan import Load
 
 
@@ -123,7 +123,8 @@ def judge(made: Setup, course: Course, verdicts: Verdicts, seconds: float) -> Ou
     return Outcome(
         held=not broken and not invalid and all_held(verdicts.findings),
         broken=broken,
-        invalid=invalid + [f"check {one.name}: {'; '.join(one.first)}" for one in verdicts.findings if one.verdict == "invalid"],
+        invalid=invalid
+        + [f"check {one.name}: {'; '.join(one.first)}" for one in verdicts.findings if one.verdict == "invalid"],
         setup=made,
         kinds=kinds,
         verdicts=verdicts,
@@ -144,5 +145,5 @@ def _broken(course: Course, verdicts: Verdicts) -> Iterable[str]:
         yield "not all processes drained on SIGTERM"
     if course.standing.failed:
         yield f"{course.standing.failed} records of the load were not acknowledged"
-    for refusal in course.refusals:
+    for refusal in (one for one in course.refusals if not one.expected):
         yield f"{refusal.exit.process} refused to start: {refusal.log.splitlines()[-1].strip()}"

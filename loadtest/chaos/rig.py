@@ -28,8 +28,8 @@ from pipeline.settings import VARIABLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from loadtest.chaos.loading import Loader
     from loadtest.chaos.ground import Ground
+    from loadtest.chaos.loading import Loader
     from loadtest.deployment import Site
 
 BUILD = "loadtest.chaos.build"
@@ -43,6 +43,9 @@ TAKE_SECONDS = 40.0
 """How long a fault waits for a worker that is at work and that no other fault has."""
 REFUSALS_MAX = 5
 """Refused starts in a row after which a worker is given up, and the run with it."""
+NO_BROKER = "no transaction can be begun"
+OUTAGE_SECONDS = 90.0
+"""How long after its end an outage may make a worker refuse: it waits for a minute before it does."""
 WORKER = "worker-"
 
 
@@ -51,6 +54,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     exit: Exit
     log: str
+    expected: bool
+    """Whether the broker was away, and the worker says no more than that: that is no finding."""
 
 
 class Shape(NamedTuple):
@@ -58,7 +63,7 @@ class Shape(NamedTuple):
 
     workers: int
     environ: Mapping[str, str]
-    by_slot: Mapping[int, Mapping[str, str]] = {}  # noqa: RUF012 - never changed
+    by_slot: Mapping[int, Mapping[str, str]] = {}
 
 
 class Rig:
@@ -105,9 +110,11 @@ class Rig:
         self._tender.start()
         self._wait_for(lambda: self.owned() == self.partitions, "the group of workers")
 
-    def add_worker(self, slot: int) -> Child:
-        """Make the worker of a slot; it is not started yet."""
-        environ = {**self._environ, **self.shape.by_slot.get(slot, {})}
+    def add_worker(self, slot: int, extra: Mapping[str, str] | None = None) -> Child:
+        """Make the worker of a slot, with `extra` variables; it is not started yet."""
+        if (known := self.children.get(f"{WORKER}{slot}")) is not None:
+            return known
+        environ = {**self._environ, **self.shape.by_slot.get(slot, {}), **(extra or {})}
         child = Child(f"{WORKER}{slot}", [BUILD, "worker", "--slot", str(slot)], environ, self.place.run_dir)
         self.children = {**self.children, child.name: child}
         return child
@@ -119,12 +126,12 @@ class Rig:
         well = True
         ranks = {"sandbox": 1, "gateway": 2, "sink": 3}
         for rank in range(len(ranks) + 1):
-            group = [child for child in self.children.values() if ranks.get(child.name, 0) == rank]
+            group = [child for child in self.children.values() if child.running and ranks.get(child.name, 0) == rank]
             for child in group:
                 child.send(signal.SIGCONT)
                 child.send(signal.SIGTERM)
             for child in group:
-                well = child.stop(DRAIN_SECONDS) and well
+                well = child.has_drained(DRAIN_SECONDS) and well
         return well
 
     def kill_all(self) -> None:
@@ -153,7 +160,9 @@ class Rig:
             last = child.exits[-1]
             pause = 0.0 if last.lived_seconds > SHORT_LIFE_SECONDS else SHORT_LIFE_SECONDS
             if last.status == EXIT_REFUSED:
-                self.refusals.append(Refusal(exit=last, log=log_tail(child.log)))
+                said = log_tail(child.log)
+                expected = NO_BROKER in said and self.outage.within(OUTAGE_SECONDS)
+                self.refusals.append(Refusal(exit=last, log=said, expected=expected))
                 pause = REFUSAL_PAUSE_SECONDS
             self._due[child.name] = now + pause
         if now >= self._due[child.name] and not self.given_up(child):

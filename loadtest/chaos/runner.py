@@ -98,7 +98,9 @@ class Runner:
                 params=planned.params,
             )
         self._ledger.add(entry)
-        self._say(f"{planned.number:4} {planned.kind:26} {target:10} {'hit' if proof.hit else 'NO HIT'}: {_short(proof)}")
+        self._say(
+            f"{planned.number:4} {planned.kind:26} {target:10} {'hit' if proof.hit else 'NO HIT'}: {_short(proof)}"
+        )
 
     def _carry_out(self, kind: Kind, fault: Fault, params: Mapping[str, int | float | str]) -> Proof:
         with ExitStack() as stack:

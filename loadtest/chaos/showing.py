@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from loadtest.showing import show_findings
+from loadtest.showing import show_findings, show_invariants
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ def show_outcome(out: Console, outcome: Outcome) -> None:
         table.add_row(line.kind, str(line.planned), str(line.hit) if line.valid else f"{line.hit} INVALID", counted)
     out.print(table)
     show_findings(out, outcome.verdicts.findings)
+    show_invariants(out, outcome.verdicts.invariants)
     course = outcome.course
     out.print(
         f"load: {course.standing.sent:,} records sent, {course.standing.acknowledged:,} acknowledged, at most "

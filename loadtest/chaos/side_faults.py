@@ -27,6 +27,8 @@ SHARE = "share"
 STOPPED_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 ROUNDS_MAX = 4
+CALLS_MIN, CALLS_SECONDS = 3, 25.0
+"""A carrier misbehaves until so many calls have met it, or for so long, and then for a while more."""
 
 
 class SinkKill:
@@ -124,8 +126,9 @@ class CarrierFault:
         self._before = 0
 
     def inject(self) -> None:
-        """Tell the sandbox so."""
+        """Tell the sandbox so, and wait until calls have met it: there are none while the workers start."""
         self._before = self._count(self._control({self._setting: self._share}))
+        wait_until(lambda: self._count(self._control({})) - self._before >= CALLS_MIN, CALLS_SECONDS)
 
     def heal(self) -> None:
         """Tell it to behave."""
@@ -166,8 +169,9 @@ def _carrier(setting: str, *counted: str) -> Callable[[Rig, Params], CarrierFaul
 
 KINDS = (
     Kind("sink-kill", SinkKill, _draw_rounds, SINK, 6),
-    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 6),
+    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 16),
     Kind("redis-flush", RedisFlush, no_params, REDIS, 3),
-    Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 5),
+    Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 7),
+    Kind("carrier-slow", _carrier("slow_share", "fault slow"), _draw_share, CARRIER, 2),
     Kind("carrier-errors", _carrier("error_share", "fault broken", "fault discarded"), _draw_share, CARRIER, 4),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from loadtest.chaos.child import Exit
 from loadtest.chaos.ledger import Entry, Ledger
 from loadtest.chaos.load_plan import write_load
 from loadtest.chaos.load_words import Standing
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from loadtest.chaos.child import Exit
     from loadtest.chaos.fault import Kind, Planned
+    from loadtest.chaos.ground import Ground
     from loadtest.chaos.load_plan import Load
     from loadtest.chaos.rig import Shape
     from loadtest.deployment import Site
@@ -46,6 +47,7 @@ class Work(NamedTuple):
     kinds: Mapping[str, Kind]
     load: Load
     shape: Shape
+    ground: Ground
     is_broken: Callable[[Site], bool] | None = None
     """Asked now and then whether the run is broken already, and can end."""
 
@@ -85,6 +87,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
     provision(place)
     write_load(work.load.plan, place.run_dir / LOAD_FILE)
     rig = Rig(place, work.shape)
+    rig.ground = work.ground
     watch = Watch(out, rig)
     with _started(rig), sampled(rig), ExitStack() as stack:
         _seed_stock(watch, place, work.load)

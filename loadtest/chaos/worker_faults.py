@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from pipeline.errors import SetupError
 from pipeline.services.process import wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from random import Random
 
     from loadtest.chaos.child import Child
