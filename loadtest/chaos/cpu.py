@@ -141,7 +141,7 @@ class Starvation:
 
 
 def _draw(chance: Random) -> Params:
-    return any_worker(chance) | {"percent": chance.choice((3, 10, 20)), HOLD: round(chance.uniform(1.5, 6.0), 2)}
+    return any_worker(chance) | {"percent": chance.choice((2, 4, 8)), HOLD: round(chance.uniform(1.5, 6.0), 2)}
 
 
 KINDS = (Kind("cpu-starvation", Starvation, _draw, WORKER, 3),)

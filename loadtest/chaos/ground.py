@@ -67,15 +67,21 @@ class Ground:
 
 
 @contextmanager
-def prepared() -> Iterator[Ground]:
-    """Prepare the ground for a block of code, in this process's environment too; nothing of it is left afterwards."""
+def prepared(*, has_disk: bool = True) -> Iterator[Ground]:
+    """Prepare the ground for a block of code, in this process's environment too; nothing of it is left afterwards.
+
+    Without a disk of its own the broker's data outlives the block.
+    """
     before = dict(os.environ)
     port = free_port()
     with ExitStack() as stack:
         ground = Ground(port, stack)
         try:
-            ground.disk = stack.enter_context(small_disk())
-            os.environ[DATA_VARIABLE] = str(ground.disk.directory / "data")
+            if has_disk:
+                ground.disk = stack.enter_context(small_disk())
+                os.environ[DATA_VARIABLE] = str(ground.disk.directory / "data")
+            else:
+                ground.absent["disk-full"] = "the data is to be kept, and such a disk is not"
         except SetupError as error:
             ground.absent["disk-full"] = str(error)
         os.environ[PROXY_PORT_VARIABLE] = str(port)

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(out: Console, options: argparse.Namespace) -> Outcome:
     """Run on servers of its own. Raises SetupError, SettingsError."""
-    with prepared() as ground:
+    with prepared(has_disk=not options.keep) as ground:
         return _run(out, options, ground)
 
 
