@@ -47,7 +47,10 @@ def _route(tables: Tables, command: Command, answers: Answers) -> None:
         tables["routes"][order_id] = [FAILED, 0, []]
         return
     answers.tell("OrderRouted", order_id, ROUTED)
-    parts = [[part["fulfilment_id"], part["warehouse"], part["units"]] for part in answers.parts or ()]
+    parts = [
+        [part["fulfilment_id"], part["warehouse"], [list(unit) for unit in part["units"]]]
+        for part in answers.parts or ()
+    ]
     answers.objections.extend(_objections(tables, command, parts))
     for part, warehouse, share in parts:
         answers.ask("IssueWaybill", part, share)
