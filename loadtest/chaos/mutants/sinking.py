@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from loadtest.chaos.patching import swap
 from sinks.clickhouse import ClickHouseSink, _until_up
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from pipeline.settings import Settings
     from sinks.blocks import Block
     from sinks.log import LogRecord
 
@@ -74,13 +75,31 @@ def commits_before_insert() -> None:
 
 
 def _resume_from_kafka() -> None:
+    """Ask Kafka where to go on, by a consumer of its own: a member that asks in a rebalance waits for itself."""
+    readers: list[Consumer] = []
+
+    def open_reader(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: Log, settings: Settings, group: str, on_lost: Callable[[], None]) -> None:  # noqa: N807
+            original(self, settings, group, on_lost)
+            if not readers:
+                # The ClickHouse sink's or the projection's: only the former asks.
+                readers.append(
+                    Consumer({"bootstrap.servers": settings.kafka, "group.id": f"{settings.deployment}.sink"})
+                )
+
+        return __init__
+
     def wrap(_: Callable[..., Any]) -> Callable[..., Any]:
         def _resume_points(self: ClickHouseSink, partitions: tuple[int, ...], gone: Any) -> dict[int, Stored] | None:  # noqa: ANN401
-            del gone
-            asked = [TopicPartition(TOPIC, partition) for partition in partitions]
-            found = self._log._consumer.committed(asked, ANSWER_SECONDS_MAX)  # noqa: SLF001  from outside
+            del self, gone
+            try:
+                asked = [TopicPartition(TOPIC, partition) for partition in partitions]
+                found = readers[0].committed(asked, ANSWER_SECONDS_MAX)
+            except KafkaException:
+                return None
             return {each.partition: Stored(each.offset - 1, 0) for each in found if each.offset > 0}
 
         return _resume_points
 
+    swap(Log, "__init__", open_reader)
     swap(ClickHouseSink, "_resume_points", wrap)
