@@ -8,7 +8,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from loadtest.chaos.proxy_frames import ANSWER_HEAD, REQUEST_HEAD, Frames
+from loadtest.chaos.proxy_frames import ANSWER_HEAD, LENGTH_BYTES, REQUEST_HEAD, Frames
 
 if TYPE_CHECKING:
     from loadtest.chaos.proxy_frames import Piece
@@ -106,7 +106,9 @@ class Connection:
         for one in self.rules.filters:
             name = f"{side} {api_key} {one.deed}"
             frames = self._ruled.counts.frames
-            if one.side == side and api_key in one.api_keys and not 0 < one.hits_max <= frames.get(name, 0):
+            is_whole = len(piece.body) == piece.head[0] + LENGTH_BYTES  # only then can it be sent on by itself, late
+            is_meant = one.side == side and api_key in one.api_keys and (is_whole or one.deed != "late")
+            if is_meant and not 0 < one.hits_max <= frames.get(name, 0):
                 frames[name] = frames.get(name, 0) + 1
                 return one
         return None
@@ -124,7 +126,7 @@ class Connection:
             self._ruled.counts.resets += 1
             reset(self._client[1])
             await asyncio.sleep(met.delay_ms / 1000)
-            writer.write(piece.body)  # a whole frame: the requests that matter here are some 100 bytes long
+            writer.write(piece.body)
             await writer.drain()
             await asyncio.sleep(LATE_LINGER_SECONDS)
             raise _EndedError

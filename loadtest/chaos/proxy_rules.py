@@ -16,7 +16,8 @@ CONTROL_SECONDS = 10.0
 Deed = Literal["drop", "delay", "reset", "late"]
 """`drop`: the frame vanishes and the connection stays. `delay`: the frame, and what is behind it, comes later.
 `reset`: it vanishes and the client's connection is reset. `late`, of a request: the client's connection is reset at
-once, and the request reaches the broker later all the same, as a packet does that was held up in the network."""
+once, and the request reaches the broker later all the same, as a packet does that was held up in the network; a
+request too large to come in whole passes."""
 
 
 class ProxyError(HoldfastError):
