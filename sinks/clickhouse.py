@@ -2,7 +2,8 @@
 
 A partition is resumed after the highest offset that ClickHouse has of it, and a block is there whole or not at all: a
 crash at any point neither loses nor repeats a row. After an insert with an unknown result the statement is ended, the
-offset asked for again, and the same block sent under the same id only if it is not there.
+offset asked for again, and the same block sent under the same id only if it is not there; under another one where
+ClickHouse then says that it has it, and has not.
 
 During a rebalance a member that has lost a partition without noticing (paused, cut off) may send one block more, beside
 the new owner's. The table merges such rows into one, and the views count orders and ids, not rows.
@@ -165,20 +166,23 @@ class ClickHouseSink:
     def _store_block(self, block: Block, gone: threading.Event) -> Block | None:
         """Store a block, whatever it takes, unless its partition is lost meanwhile."""
         statement_id = f"{self._range_prefix(block.partition)}{block.first}-{block.last}:{self._run}"
-        is_first = True
+        attempts = 0
 
         def attempt() -> Block:
-            nonlocal is_first
-            if not is_first:
+            nonlocal attempts
+            attempts += 1
+            if attempts > 1:
                 # The last attempt may have been made after all, or may still be.
                 self._store.settle(statement_id)
-                last = self._store.highest(TOPIC).get(block.partition)
-                if last is not None and last.offset >= block.last:
+                if self._has(block):
                     metrics.INSERTS.labels(SINK, "found").inc()
                     return block
-            is_first = False
             with metrics.INSERT_SECONDS.labels(SINK).time():
                 self._store.insert(block, statement_id)
+                if attempts > 1 and not self._has(block):
+                    # ClickHouse writes a block's id down before the block itself. Killed between the two it has the id
+                    # alone, and takes the block for a repetition for ever: it goes under another id.
+                    self._store.insert(block, f"{statement_id}:{attempts}")
             metrics.INSERTS.labels(SINK, "stored").inc()
             return block
 
@@ -186,6 +190,11 @@ class ClickHouseSink:
         if done is not None:
             _count(done)
         return done
+
+    def _has(self, block: Block) -> bool:
+        """Ask whether a block is there."""
+        last = self._store.highest(TOPIC).get(block.partition)
+        return last is not None and last.offset >= block.last
 
     def _range_prefix(self, partition: int) -> str:
         return f"{self._prefix}{TOPIC}-{partition}:"

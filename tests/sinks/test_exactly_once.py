@@ -125,6 +125,34 @@ def test_an_insert_with_an_unknown_result_is_looked_for_before_it_is_sent_again(
     assert store.tries > 1
 
 
+class _Forgetful(HttpStore):
+    """A store that loses the rows of its first insert, and not their id: as a server killed between the two does."""
+
+    def __init__(self, url: str, rig: Rig) -> None:
+        super().__init__(url)
+        self.rig = rig
+        self.statements: list[str] = []
+
+    def insert(self, block: Block, statement_id: str) -> None:
+        self.statements.append(statement_id)
+        super().insert(block, statement_id)
+        if len(self.statements) == 1:
+            self.rig.client.command("ALTER TABLE order_events DELETE WHERE true SETTINGS mutations_sync = 1")
+            message = "the connection was reset"
+            raise StoreDownError(message)
+
+
+def test_a_block_whose_id_outlived_its_rows_is_stored_under_another_id(rig: Rig) -> None:
+    rig.write(100, "forgotten")
+    store = _Forgetful(rig.settings.clickhouse, rig)
+    with rig.sink(store) as raised:
+        rig.wait_for_all()
+    assert (rig.counts(), raised) == ((rig.topic.records, rig.topic.records), [])
+    first, again, renewed = store.statements[:3]
+    assert again == first
+    assert renewed == f"{first}:2"
+
+
 def test_rows_that_a_zombie_stores_once_more_count_once(rig: Rig) -> None:
     rig.write(100, "zombie")
     with rig.sink():
