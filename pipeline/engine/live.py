@@ -8,7 +8,17 @@ from zlib import crc32
 import msgspec
 
 from pipeline.domain.memory import Memory
-from pipeline.engine.pages import KEY_BYTES_MAX, VALUE_BYTES_MAX, Filter, Page, build, filter_of, merge, pack_key
+from pipeline.engine.pages import (
+    KEY_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    VALUE_BYTES_MAX,
+    Filter,
+    Page,
+    build,
+    filter_of,
+    merge,
+    pack_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,8 +197,7 @@ class PagedTable(LiveTable):
                 self.changed.pop(key, None)
                 self.changed[key] = None
         self.settled.clear()
-        if entries:
-            page = build(entries, watermark_ms)
+        for page in build(entries, watermark_ms):
             self._put_page(page)
             self._filter.add(page)
             self._merge()
@@ -216,7 +225,9 @@ class PagedTable(LiveTable):
 
     def _merge(self) -> None:
         newest = list(self.pages)[-SMALL_PAGES_MAX:]
-        if len(newest) == SMALL_PAGES_MAX and all(len(self.pages[number]) <= self._page_entries for number in newest):
+        pages = [self.pages[number] for number in newest]
+        are_small = all(len(page) <= self._page_entries for page in pages)
+        if len(pages) == SMALL_PAGES_MAX and are_small and sum(page.size for page in pages) <= PAGE_BYTES_MAX:
             number = newest[-1] + 1
             merged = merge([self._drop_page(old) for old in newest])
             self.pages[number] = self.page_changes[number] = merged

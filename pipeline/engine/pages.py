@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEY_BYTES_MAX = 255
 VALUE_BYTES_MAX = 65_535
+PAGE_BYTES_MAX = 2 * 1024 * 1024
+"""Of a page in the changelog: half of what its topic takes in one record. One entry more may go beyond it."""
 HEX_CHARACTERS = 32
 HEX, TEXT = b"\x00", b"\x01"
 """What a packed key begins with: 16 bytes that were 32 hex digits, or text."""
@@ -62,6 +64,11 @@ class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def __len__(self) -> int:
         return len(self.hashes) // U32.itemsize
 
+    @property
+    def size(self) -> int:
+        """Give its bytes in the changelog, but for a few."""
+        return len(self.hashes) + len(self.starts) + len(self.blob)
+
     def find(self, packed: bytes, digest: int) -> bytes | None:
         """Give a key's value, in MessagePack; of several the newest."""
         hashes, blob = memoryview(self.hashes).cast("I"), self.blob
@@ -95,12 +102,20 @@ encode_page = msgspec.msgpack.Encoder().encode
 decode_page = msgspec.msgpack.Decoder(Page).decode
 
 
-def build(entries: Iterable[tuple[bytes, bytes]], newest_ms: int) -> Page:
-    """Make a page of (packed key, value)."""
-    blob, rows = bytearray(), []
+def build(entries: Iterable[tuple[bytes, bytes]], newest_ms: int) -> Iterator[Page]:
+    """Make pages of (packed key, value): one, unless it became too large for a record."""
+    blob, rows = bytearray(), list[tuple[int, int]]()
     for packed, value in entries:
         rows.append((crc32(packed), len(blob)))
         blob += bytes((len(packed),)) + packed + _LENGTH.pack(len(value)) + value
+        if len(blob) + 2 * U32.itemsize * len(rows) >= PAGE_BYTES_MAX:
+            yield _page(rows, blob, newest_ms)
+            blob, rows = bytearray(), []
+    if rows:
+        yield _page(rows, blob, newest_ms)
+
+
+def _page(rows: list[tuple[int, int]], blob: bytearray, newest_ms: int) -> Page:
     rows.sort()
     columns = np.array(rows, U32).reshape(-1, 2)
     return Page(newest_ms, columns[:, 0].tobytes(), columns[:, 1].tobytes(), bytes(blob))

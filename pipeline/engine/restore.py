@@ -89,8 +89,8 @@ class Restorer:
         if found:
             started = time.monotonic()
             records = self._read(found, offsets, is_current)
-            for key, tables in found.items():
-                if not tables.is_whole and is_current():
+            for key, tables in found.items() if is_current() else ():
+                if not tables.is_whole:
                     self._refuse_torn(key)
                 tables.finish()
             metrics.RESTORE_SECONDS.observe(time.monotonic() - started)

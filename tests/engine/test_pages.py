@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.live import PagedTable
-from pipeline.engine.pages import Filter, build, decode_page, encode_page, filter_of, merge, pack_key, unpack_key
+from pipeline.engine.pages import (
+    VALUE_BYTES_MAX,
+    Filter,
+    build,
+    decode_page,
+    encode_page,
+    filter_of,
+    merge,
+    pack_key,
+    unpack_key,
+)
 from pipeline.engine.stage import DecidingStage
 from pipeline.engine.tables import SKEW_MS, STEP_MS, PartitionTables
-from pipeline.topics import Table
+from pipeline.topics import CHANGELOG_RECORD_BYTES_MAX, Table
 from tests.engine import counting
 
 HOUR_MS = 60 * 60 * 1000
@@ -148,6 +158,20 @@ def test_small_pages_become_one() -> None:
     assert len(paged(restored(FOR_EVER, log, 2)).pages) == len(paged(live).pages)
 
 
+def test_no_page_outgrows_a_record_of_the_changelog() -> None:
+    long = Table(name="texts", value=str, keeps="for ever", entries_max=9, settled=lambda _: True)
+    live = PartitionTables(_stage(long), 20)
+    log: Log = []
+    keys = [f"k{number}" for number in range(400)]
+    for key in keys:
+        live.tables[0][key] = key + "x" * (VALUE_BYTES_MAX - 20)
+        live.turn_pages()
+        log += list(live.changes())
+    assert max(len(value or b"") for _, value in log) < CHANGELOG_RECORD_BYTES_MAX
+    table = paged(restored(long, log, 20))
+    assert all(table[key].startswith(f"{key}x") for key in keys)
+
+
 @given(st.text(max_size=40) | KEYS)
 def test_a_packed_key_is_its_key(key: str) -> None:
     assert unpack_key(pack_key(key)) == key
@@ -158,12 +182,14 @@ def test_ids_take_half_the_room() -> None:
 
 
 @given(
-    st.dictionaries(st.text(max_size=5), st.binary(max_size=5)),
-    st.dictionaries(st.text(max_size=5), st.binary(max_size=5)),
+    st.dictionaries(st.text(max_size=5), st.binary(max_size=5), min_size=1),
+    st.dictionaries(st.text(max_size=5), st.binary(max_size=5), min_size=1),
 )
 def test_a_merged_page_has_the_newest_of_every_key(old: dict[str, bytes], new: dict[str, bytes]) -> None:
     pages = [
-        build([(pack_key(key), value) for key, value in entries.items()], at) for at, entries in enumerate((old, new))
+        page
+        for at, entries in enumerate((old, new))
+        for page in build([(pack_key(key), value) for key, value in entries.items()], at)
     ]
     page = decode_page(encode_page(merge(pages)))
     assert page.newest_ms == 1
@@ -173,7 +199,7 @@ def test_a_merged_page_has_the_newest_of_every_key(old: dict[str, bytes], new: d
 
 
 def test_a_filter_never_denies_what_was_added_and_denies_most_of_the_rest() -> None:
-    page = build([(pack_key(f"in{number}"), b"") for number in range(10_000)], 0)
+    (page,) = build([(pack_key(f"in{number}"), b"") for number in range(10_000)], 0)
     for filter_ in (Filter(), filter_of([page])):
         if not filter_.entries:
             filter_.add(page)
