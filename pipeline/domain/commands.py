@@ -11,13 +11,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pipeline.domain.orders import Envelope, Name, Order, ShipTo, SkuUnits, TimeMs, UnitsChange
+from pipeline.domain.orders import Envelope, Name, Order, ShipTo, SkuUnits, SubPool, TimeMs, UnitsChange
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command", tag=True):
     """A request to a stage; on the wire a JSON object whose `command` names it."""
 
     at: TimeMs
+
+
+class Tick(Command, frozen=True, kw_only=True):
+    """It is `at` by now; from the clock, into every partition of a stage's input. What is due by then happens."""
 
 
 # --- to dedup, keyed by stock pool; from ingest ---
@@ -53,12 +57,27 @@ OrderCommand = SubmitOrder | PayOrder | CancelOrder
 
 
 class PlaceHold(Command, frozen=True, kw_only=True):
-    """Hold all units of an order, or none; from dedup. `parts` of the order may later ship from several warehouses."""
+    """Hold all units of an order, or none; from dedup. `parts` of the order may later ship from several warehouses.
+
+    With `expires_at` the hold is tentative: it is confirmed by ConfirmHold, or expires then (event time, ms UTC).
+    """
 
     pool: str
     order_id: str
     units: tuple[SkuUnits, ...]
     ship_to: ShipTo
+    sub_pool: SubPool = SubPool.STOCK
+    may_split: bool = False
+    priority: int = 0
+    """Of two orders that wait for stock the one with the higher one is served first; 0 is usual."""
+    expires_at: int | None = None
+
+
+class ConfirmHold(Command, frozen=True, kw_only=True):
+    """An order whose units are held for a time was paid: it may go on; from dedup."""
+
+    pool: str
+    order_id: str
 
 
 class CancelHold(Command, frozen=True, kw_only=True):

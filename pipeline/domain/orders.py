@@ -59,6 +59,19 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SubPool(StrEnum):
+    """The part of a pool's stock that an order is held from."""
+
+    STOCK = "stock"
+    """What is in stock, and not set aside."""
+    PRESALE = "presale"
+    """What is promised before it arrives; bounded by confirmed inbound."""
+    FLASH = "flash"
+    """Set aside for a flash sale by a transfer."""
+    SAFETY = "safety"
+    """Set aside for no one: no order is held from it."""
+
+
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"merchant_sku": "sku"}):
     """One line of an order; on the wire the merchant's SKU is `sku`. A quantity of 0 is kept and needs no stock."""
 
@@ -100,7 +113,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What is known of an order beside its 27 fields: money's unit, and where the payload came from."""
 
     currency: str
@@ -109,6 +122,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payload_sha256: str
     adapter: str
     """The connector and its version: `shopify/1`."""
+    payment_method: str = ""
+    """In the platform's words: `credit_card`."""
+    vip_level: int = 0
+    fragile: bool = False
+    promised_ship_at: int | None = None
+    sub_pool: SubPool = SubPool.STOCK
+    may_split: bool = False
+    """Whether what is there may ship before the rest; otherwise all units are held, or none."""
+    holds_unpaid: bool = False
+    """Whether the platform takes units off sale when the order is placed, and not when it is paid."""
 
 
 class SkuUnits(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -13,6 +13,7 @@ class RouteOrder(Command, frozen=True, kw_only=True):
     order_id: str
     units: tuple[SkuUnits, ...]
     ship_to: ShipTo
+    priority: int = 0
 
 
 class CancelRoute(Command, frozen=True, kw_only=True):
