@@ -5,37 +5,9 @@ from __future__ import annotations
 import re
 
 from pipeline.domain import reasons
+from pipeline.domain.currencies import minor_digits
 from pipeline.domain.orders import MONEY_MINOR_MAX
 from pipeline.errors import PoisonError
-
-MINOR_DIGITS_DEFAULT = 2
-MINOR_DIGITS = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
-}
-"""Decimal places of the currencies that do not have two (ISO 4217, list one)."""
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,16})(?:\.([0-9]{1,16}))?")
 
@@ -46,7 +18,7 @@ def minor_units(text: str, currency: str, field: str) -> int:
     if match is None:
         raise PoisonError(reasons.INVALID, f"not an amount: {text[:40]!r}", field)
     sign, whole, fraction = match.group(1), match.group(2), match.group(3) or ""
-    digits = MINOR_DIGITS.get(currency, MINOR_DIGITS_DEFAULT)
+    digits = minor_digits(currency)
     if fraction[digits:].strip("0"):
         message = f"{text} is finer than the minor unit of {currency}, which has {digits} decimal places"
         raise PoisonError(reasons.INVALID, message, field)
