@@ -71,6 +71,8 @@ class PlaceHold(Command, frozen=True, kw_only=True):
     priority: int = 0
     """Of two orders that wait for stock the one with the higher one is served first; 0 is usual."""
     expires_at: int | None = None
+    stock_gate: str = ""
+    """The rule, and its version, that keeps the order off stock below the SKU's safety level; empty: none does."""
 
 
 class ConfirmHold(Command, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class RulesActivated(Event, frozen=True, kw_only=True):
     """A book of rules is in effect from here on, in the partition of its cause; `from` and `to` are versions."""
 
     version: int
+    rules: int
+    """How many are switched on."""
     digest: str
     """The SHA-256 of the book's canonical JSON."""
     author: str
@@ -104,6 +106,7 @@ def decide(
         to_state=str(version),
         rule_version=str(version),
         version=version,
+        rules=len(rules.compiled(document).rules),
         digest=digest_of(document),
         author=command.author,
         approver=command.approver,
