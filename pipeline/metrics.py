@@ -33,6 +33,9 @@ RESTORE_SECONDS = Histogram(
 )
 RESTORED_RECORDS = Counter("holdfast_restored_records_total", "Changelog records read to restore tables.")
 TABLE_ENTRIES = Gauge("holdfast_table_entries", "Entries of a table, over the partitions of this worker.", ["table"])
+RULES_VERSION = Gauge(
+    "holdfast_rules_version", "Version of the review rules in effect, the lowest of this worker's partitions; 0: none."
+)
 PARTITIONS = Gauge("holdfast_partitions", "Partitions that this worker owns.", ["stage"])
 REBALANCES = Counter("holdfast_rebalances_total", "Times that this worker got a new assignment.")
 ERRORS = Counter("holdfast_errors_total", "Failures that ended the worker, by kind.", ["kind"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DAY_MS = 24 * 60 * 60 * 1000
 REMEMBERED_MS = 400 * DAY_MS
@@ -28,6 +28,8 @@ class Topic(NamedTuple):
     retention_ms: int
     record_bytes_max: int = 1024 * 1024
     compacted: bool = False
+    partitions: int = 0
+    """0: as many as the deployment has."""
 
     def config(self) -> Mapping[str, str]:
         """Give the broker's configuration. Records carry the broker's time: an old event time must not expire them."""
@@ -58,6 +60,8 @@ CARRIER_CALLS = Topic("carrier.calls", "fulfilment order", 7 * DAY_MS)
 TRACKING_COMMANDS = Topic("tracking.commands", "fulfilment order", 30 * DAY_MS)
 ORDER_EVENTS = Topic("order.events", "order", 0)
 ORDERS_REVIEW = Topic("orders.review", "stock pool", 90 * DAY_MS)
+RULES_LOG = Topic("rules.log", "nothing", 0, partitions=1)
+"""Every version of the review rules, in order, with who made it and why."""
 DEAD_LETTERS = Topic("dead.letters", "the source record's", 90 * DAY_MS, RAW_RECORD_BYTES_MAX + 1024 * 1024)
 
 TOPICS = (
@@ -70,6 +74,7 @@ TOPICS = (
     TRACKING_COMMANDS,
     ORDER_EVENTS,
     ORDERS_REVIEW,
+    RULES_LOG,
     DEAD_LETTERS,
 )
 
@@ -94,3 +99,5 @@ class Table(NamedTuple):
     entries_max: int
     settled: Callable[[Any], bool] | None = None
     keep_ms: int = 0
+    measure: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
+    """Sets metrics from the entries in each of a worker's partitions; called once a second."""

@@ -132,7 +132,7 @@ class _Reader:
             message = f"{path}.{error}"
             raise RuleError(message) from error
         tell = _teller(name, field, op, tree.get("value", True))
-        return Condition(test, tell, int(field.kind is Kind.TEXT), field.kind is Kind.MONEY)
+        return Condition(test, tell, int(field.kind is Kind.TEXT), field.kind is Kind.MONEY and op != EXISTS)
 
 
 def compile_condition(tree: object, path: str, money: Money) -> Condition:

@@ -92,6 +92,7 @@ class App(faust.App):
                 if entries > table.entries_max and table not in warned:
                     warned.add(table)
                     log.warning("table %s has %d entries, planned are %d", table.name, entries, table.entries_max)
+            self.engine.measure_tables()
 
     def _waiting(self, tp: TP, next_offset: int) -> int:
         """Count the offsets from the last processed record to the end of the log, if any record is among them."""

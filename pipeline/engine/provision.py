@@ -55,21 +55,27 @@ def check(settings: Settings, stages: Sequence[Stage], admin: AdminClient | None
         if topic.name not in known:
             message = f"topic {topic.name} does not exist: run `python -m pipeline topics`"
             raise RefusedStartError(message)
-        partitions = len(known[topic.name].partitions)
-        if partitions != settings.partitions:
-            message = (
-                f"topic {topic.name} has {partitions} partitions, but HOLDFAST_PARTITIONS is {settings.partitions}: "
-                "keys would move between partitions and leave their state behind. Set it to what the topics have"
-            )
-            raise RefusedStartError(message)
+        _check_partitions(topic, len(known[topic.name].partitions), settings)
     _check_config(admin, wanted)
+
+
+def _check_partitions(topic: Topic, partitions: int, settings: Settings) -> None:
+    if topic.partitions and partitions != topic.partitions:
+        message = f"topic {topic.name} has {partitions} partitions, and must have {topic.partitions}"
+        raise RefusedStartError(message)
+    if not topic.partitions and partitions != settings.partitions:
+        message = (
+            f"topic {topic.name} has {partitions} partitions, but HOLDFAST_PARTITIONS is {settings.partitions}: "
+            "keys would move between partitions and leave their state behind. Set it to what the topics have"
+        )
+        raise RefusedStartError(message)
 
 
 def _create(admin: AdminClient, settings: Settings, wanted: Iterable[Topic]) -> list[str]:
     known = admin.list_topics(timeout=REQUEST_SECONDS).topics
     missing = [topic for topic in wanted if topic.name not in known]
     new = [
-        NewTopic(topic.name, settings.partitions, settings.replication, config=dict(topic.config()))
+        NewTopic(topic.name, _partitions(topic, settings), settings.replication, config=dict(topic.config()))
         for topic in missing
     ]
     for name, future in (admin.create_topics(new, request_timeout=REQUEST_SECONDS) if new else {}).items():
@@ -79,7 +85,11 @@ def _create(admin: AdminClient, settings: Settings, wanted: Iterable[Topic]) -> 
             if error.args[0].code() != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
                 message = f"topic {name} cannot be created: {error.args[0].str()}"
                 raise RefusedStartError(message) from error
-    return [f"created {topic.name}, {settings.partitions} partitions" for topic in missing]
+    return [f"created {topic.name}, {_partitions(topic, settings)} partitions" for topic in missing]
+
+
+def _partitions(topic: Topic, settings: Settings) -> int:
+    return topic.partitions or settings.partitions
 
 
 def _check_config(admin: AdminClient, wanted: Sequence[Topic]) -> None:

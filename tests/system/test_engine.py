@@ -176,7 +176,7 @@ def test_a_drained_worker_exits_with_0_and_leaves_nothing_open(deployment: Deplo
 
 def test_provisioning_again_changes_nothing(deployment: Deployment) -> None:
     deployment.provision()
-    assert deployment.log("provision").count("created") == 12
+    assert deployment.log("provision").count("created") == 13
 
 
 def worked_once(deployment: Deployment) -> None:
