@@ -48,8 +48,6 @@ class Carrier(flow.Carrier):
         process = self._world.current
 
         async def call(command: CallCarrier) -> Sequence[RecordAnswer]:
-            if command.delay_seconds:
-                await process.idle(round(command.delay_seconds * 1000))
             return [await process.ask(lambda: self.take(command), outlives=True)]
 
         yield call

@@ -83,7 +83,7 @@ class Judge:
         for partition, offset in transaction.offsets.items():
             former = self._world.broker.group.offsets[partition]
             self._world.note(f"committed: {partition[0]}-{partition[1]} up to {offset}")
-            if offset <= former:
+            if offset < former:
                 self._blame(f"{partition[0]}-{partition[1]} was processed up to {former} and is committed at {offset}")
 
     def _bury(self, letters: Iterable[Entry]) -> None:
