@@ -45,6 +45,8 @@ class Child:
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
+        self._let_go: list[subprocess.Popen[bytes]] = []
+        self._is_over = False
         self._lock = threading.RLock()
 
     @property
@@ -53,9 +55,9 @@ class Child:
         return self._process.pid if self._process else 0
 
     def start(self, extra: Mapping[str, str] | None = None) -> int:
-        """Start the process, unless it runs; `extra` variables are for this start alone. Gives the pid."""
+        """Start the process, unless it runs or has had its end; `extra` variables are for this start. Gives the pid."""
         with self._lock:
-            if self.running:
+            if self._is_over or self.running:
                 return self.pid
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
@@ -75,6 +77,8 @@ class Child:
         """Give the process away: the next start is that of a successor beside it."""
         with self._lock:
             process, self._process = self._process, None
+            if process is not None:
+                self._let_go.append(process)
             return process
 
     @property
@@ -114,6 +118,15 @@ class Child:
         """Kill it as a power cut would, and give the pid."""
         self.send(signal.SIGKILL)
         return self.pid
+
+    def end(self) -> None:
+        """Kill it, and all that was let go, and let nobody start it again."""
+        with self._lock:
+            self._is_over = True
+            for process in self._let_go:
+                process.kill()
+                process.wait()
+        self.kill()
 
     def wait(self, within_seconds: float) -> bool:
         """Wait for the end. Says whether it came in time."""

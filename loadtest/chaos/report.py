@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loadtest.options import writable
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR|FILE", help="outcomes (--json), or folders of them")
     parser.add_argument("--markdown", type=Path, help="write it to this file")
     options = parser.parse_args(arguments)
+    writable(markdown=options.markdown)
     runs = read_runs(options.paths)
     text = as_markdown(runs)
     if options.markdown:
@@ -99,7 +101,7 @@ def read_runs(paths: Iterable[Path]) -> list[RunSum]:
                 message = f"{file}: {error}"
                 raise SettingsError(message) from error
     if not runs:
-        message = "chaos-report: there is no outcome in what was given"
+        message = "there is no outcome in what was given"
         raise SettingsError(message)
     return sorted(runs, key=lambda run: (run.setup.profile, run.setup.seed))
 

@@ -39,7 +39,7 @@ DRAIN_SECONDS = 40.0
 SHORT_LIFE_SECONDS = 1.0
 """A process that lived no longer is started again after a pause of as long: it may wait for a server."""
 REFUSAL_PAUSE_SECONDS = 2.0
-TAKE_SECONDS = 40.0
+TAKE_SECONDS = 90.0
 """How long a fault waits for a worker that is at work and that no other fault has."""
 REFUSALS_MAX = 5
 """Refused starts in a row after which a worker is given up, and the run with it."""
@@ -103,10 +103,10 @@ class Rig:
         for name, arguments in (("gateway", gateway), ("sandbox", sandbox), ("sink", [BUILD, "sink"])):
             self.children[name] = Child(name, arguments, self._environ, run_dir)
             self.children[name].start()
-        for name in ("gateway", "sandbox"):
-            self._wait_for((run_dir / "ready" / name).exists, name)
         for slot in range(self.shape.workers):
             self.add_worker(slot).start()
+        for name in ("gateway", "sandbox"):
+            self._wait_for((run_dir / "ready" / name).exists, name)
         self._tender.start()
         self._wait_for(lambda: self.owned() == self.partitions, "the group of workers")
 
@@ -114,6 +114,9 @@ class Rig:
         """Make the worker of a slot, with `extra` variables; it is not started yet."""
         if (known := self.children.get(f"{WORKER}{slot}")) is not None:
             return known
+        if self._stopping.is_set():
+            message = "the rig has ended"
+            raise SetupError(message)
         environ = {**self._environ, **self.shape.by_slot.get(slot, {}), **(extra or {})}
         child = Child(f"{WORKER}{slot}", [BUILD, "worker", "--slot", str(slot)], environ, self.place.run_dir)
         self.children = {**self.children, child.name: child}
@@ -135,10 +138,10 @@ class Rig:
         return well
 
     def kill_all(self) -> None:
-        """End everything at once."""
+        """End everything at once, and for good: a fault that still runs can start nothing again."""
         self._stopping.set()
-        for child in self.children.values():
-            child.kill()
+        for child in list(self.children.values()):
+            child.end()
             child.wait(DRAIN_SECONDS)
 
     def _wait_for(self, condition: Callable[[], bool], name: str) -> None:
@@ -194,9 +197,9 @@ class Rig:
             child = self.workers[(wanted + place) % self.shape.workers]
             if child.name in self._taken or child.held:
                 continue
-            reading = self.read(child)
+            is_at_work = self.works(child)
             with self._taking:
-                if reading is not None and reading.partitions and child.name not in self._taken:
+                if is_at_work and child.name not in self._taken:
                     self._taken.add(child.name)
                     return child
         return None
@@ -223,6 +226,11 @@ class Rig:
         """Read a worker's metrics; None where it does not run or answer."""
         place = self.announced(child)
         return read_worker(place) if place and child.running else None
+
+    def works(self, child: Child) -> bool:
+        """Say whether a worker answers, and owns partitions."""
+        reading = self.read(child)
+        return reading is not None and reading.partitions > 0
 
     def owned(self) -> int:
         """Count the partitions that the workers that answer own."""

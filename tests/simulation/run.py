@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.options import at_least
+from pipeline.errors import SettingsError
 from tests.simulation.mutants import MADE_UP_FOR, MUTANTS
 from tests.simulation.running import Found, report, run_pairs, run_seeds, shrunk
 from tests.simulation.schedule import Schedule
@@ -23,7 +25,7 @@ def main() -> int:
     """Run. Gives 1 when a run failed."""
     options = _options()
     if options.replay:
-        print(report(msgspec.json.decode(options.replay.read_bytes(), type=Schedule), options.mutant))
+        print(report(_read(options.replay), options.mutant))
         return 0
     if options.mutants:
         for name in MUTANTS:
@@ -53,7 +55,24 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--mutants", action="store_true", help="say how many seeds catch each mutant")
     parser.add_argument("--replay", type=Path, help="run the schedule of a file")
     parser.add_argument("--write", type=Path, default=Path(), help="where a schedule that fails goes (%(default)s)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    try:
+        at_least(1, seeds=options.seeds, processes=options.processes)
+        at_least(0, **{"from": options.first})
+        if options.replay:
+            _read(options.replay)
+    except SettingsError as error:
+        parser.exit(2, f"{error}\n")
+    return options
+
+
+def _read(path: Path) -> Schedule:
+    """Read a schedule. Raises SettingsError, which names the file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Schedule)
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"--replay: {path}: {error}"
+        raise SettingsError(message) from error
 
 
 def _tell(found: Found, options: argparse.Namespace) -> None:
