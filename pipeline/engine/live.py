@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import msgspec
 
@@ -15,6 +14,7 @@ from pipeline.engine.pages import (
     Filter,
     Page,
     build,
+    digest_of,
     filter_of,
     merge,
     pack_key,
@@ -124,7 +124,7 @@ class PagedTable(LiveTable):
         if not self.pages or key in self._gone:
             return None
         packed = pack_key(key)
-        digest = crc32(packed)
+        digest = digest_of(packed)
         if self._filter.may_have(digest):
             for page in reversed(self.pages.values()):
                 found = page.find(packed, digest)
@@ -178,6 +178,11 @@ class PagedTable(LiveTable):
             yield name, GONE if is_gone else value
 
     # --- pages ---
+
+    @property
+    def filter_bytes(self) -> int:
+        """Give what the filter over the pages takes."""
+        return self._filter.size
 
     @property
     def is_due(self) -> bool:
