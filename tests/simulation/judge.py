@@ -199,8 +199,6 @@ class Judge:
                 consumed[fact.fulfilment_id].update(dict(_units(fact)))
         book = self._world.carrier.book
         for key, parcel in book.items():
-            if key in self._world.carrier.late:
-                continue
             units = Counter({unit.sku: unit.units for unit in parcel.units})
             if consumed.get(key, Counter()) != (units if parcel.collected else Counter()):
                 yield f"the carrier's parcel {key} took {dict(units)}, the stock lost {dict(consumed.get(key, {}))}"
