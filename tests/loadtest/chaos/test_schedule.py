@@ -65,3 +65,5 @@ def test_kinds_are_chosen_by_the_beginning_of_their_names() -> None:
     assert [kind.name for kind in chosen("worker-kill")] == ["worker-kill"]
     assert len(chosen("failpoint:commit")) == 2
     assert len(chosen("")) == len(KINDS)
+    with pytest.raises(SettingsError, match="--only: no kind of fault begins with 'paus3'"):
+        chosen("pause,paus3")
