@@ -162,7 +162,7 @@ def _kind(name: str) -> Kind:
         lambda rig, params: FailpointFault(rig, params, name),
         partial(_draw, name=name),
         WORKER,
-        1.2,
+        0.3,
         needs_broker=True,
         proof_seconds=RECOVERY_SECONDS,
     )
@@ -170,5 +170,5 @@ def _kind(name: str) -> Kind:
 
 KINDS = (
     *(_kind(name) for name in NAMES),
-    Kind("zombie-in-commit", ZombieInCommit, _draw_in_commit, WORKER, 4, needs_broker=True),
+    Kind("zombie-in-commit", ZombieInCommit, _draw_in_commit, WORKER, 3, needs_broker=True),
 )

@@ -127,6 +127,6 @@ def _draw_roll(chance: Random) -> Params:
 
 
 KINDS = (
-    Kind("rebalance-storm", RebalanceStorm, _draw_storm, GROUP, 2, needs_broker=True),
-    Kind("rolling-restart", RollingRestart, _draw_roll, GROUP, 2, needs_broker=True),
+    Kind("rebalance-storm", RebalanceStorm, _draw_storm, GROUP, 1, needs_broker=True),
+    Kind("rolling-restart", RollingRestart, _draw_roll, GROUP, 1, needs_broker=True),
 )

@@ -160,8 +160,8 @@ def _kind(name: str, rules: MakeRules, draw: Callable[[Random], Params], weight:
 
 
 KINDS = (
-    _kind("net-cut", _cut, _draw_cut, 6),
-    _kind("net-delay", _slow, _draw_delay, 5),
+    _kind("net-cut", _cut, _draw_cut, 10),
+    _kind("net-delay", _slow, _draw_delay, 7),
     _kind("net-blackhole", _hole, _draw_hole, 5),
-    _kind("net-endtxn", _requests, _draw_requests, 8),
+    _kind("net-endtxn", _requests, _draw_requests, 10),
 )

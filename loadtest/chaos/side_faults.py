@@ -189,8 +189,8 @@ def _carrier(setting: str, *counted: str) -> Callable[[Rig, Params], CarrierFaul
 
 KINDS = (
     Kind("sink-kill", SinkKill, _draw_rounds, SINK, 8),
-    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 18, proof_seconds=0.0),
-    Kind("redis-flush", RedisFlush, no_params, REDIS, 3, proof_seconds=0.0),
+    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 22, proof_seconds=0.0),
+    Kind("redis-flush", RedisFlush, no_params, REDIS, 5, proof_seconds=0.0),
     Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 9),
     Kind("carrier-slow", _carrier("slow_share", "fault slow"), _draw_share, CARRIER, 2),
     Kind("carrier-errors", _carrier("error_share", "fault broken", "fault discarded"), _draw_share, CARRIER, 4),

@@ -232,7 +232,7 @@ def _draw_zombie(chance: Random) -> Params:
 
 
 KINDS = (
-    Kind("worker-kill", WorkerKill, _draw_kill, WORKER, 12, proof_seconds=RECOVERY_SECONDS),
-    Kind("pause", Pause, _draw_pause, WORKER, 12),
-    Kind("zombie", Zombie, _draw_zombie, WORKER, 9, needs_broker=True, proof_seconds=FENCED_SECONDS),
+    Kind("worker-kill", WorkerKill, _draw_kill, WORKER, 6, proof_seconds=RECOVERY_SECONDS),
+    Kind("pause", Pause, _draw_pause, WORKER, 16),
+    Kind("zombie", Zombie, _draw_zombie, WORKER, 11, needs_broker=True, proof_seconds=FENCED_SECONDS),
 )
