@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.settings import ROOT
+from loadtest.chaos.spawning import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from loadtest.chaos.spawning import Process, Spawn
 
 POLL_SECONDS = 0.05
 
@@ -41,11 +41,13 @@ class Child:
         self.exits: list[Exit] = []
         self.changed: dict[str, str] = {}
         """Variables that every start from now on has beside its own: changed settings."""
-        self._command = [sys.executable, "-m", *arguments]
+        self.spawn: Spawn = spawn
+        """How it is started."""
+        self._arguments = arguments
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._began = 0.0
-        self._let_go: list[subprocess.Popen[bytes]] = []
+        self._let_go: list[Process] = []
         self._is_over = False
         self._lock = threading.RLock()
 
@@ -60,20 +62,12 @@ class Child:
             if self._is_over or self.running:
                 return self.pid
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - the project's own commands
-                    self._command,
-                    cwd=ROOT,
-                    env={**self._environ, **self.changed, **(extra or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is for the rig to pass on
-                )
+            environ = {**self._environ, **self.changed, **(extra or {})}
+            self._process = self.spawn(self._arguments, environ, self.log)
             self._began = time.monotonic()
             return self._process.pid
 
-    def let_go(self) -> subprocess.Popen[bytes] | None:
+    def let_go(self) -> Process | None:
         """Give the process away: the next start is that of a successor beside it."""
         with self._lock:
             process, self._process = self._process, None

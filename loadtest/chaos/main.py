@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -52,11 +52,10 @@ INTERRUPTED = 130
 
 def main(arguments: list[str]) -> int:
     """Run. Gives 0 only if all held and every kind of fault hit."""
-    options = _parser().parse_args(arguments)
-    _check(options)
+    options = read_options(arguments)
     out = console()
     try:
-        with _interruptible():
+        with interruptible():
             outcome = run(out, options)
     except KeyboardInterrupt:
         out.print("interrupted: everything is stopped")
@@ -65,6 +64,13 @@ def main(arguments: list[str]) -> int:
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
     return 0 if outcome.held else 1
+
+
+def read_options(arguments: list[str]) -> argparse.Namespace:
+    """Read what a run is asked for, and check what can be checked before it. Raises SettingsError."""
+    options = _parser().parse_args(arguments)
+    _check(options)
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,7 +88,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Check what can be checked before anything is started. Raises SettingsError."""
     at_least(1, faults=options.faults, orders=options.orders)
     writable(json=options.json)
     chosen(options.only)
@@ -91,7 +96,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Have Ctrl-C and SIGTERM end a block of code once, in good order: what comes while it unwinds is not heard."""
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -114,28 +119,49 @@ def run(out: Console, options: argparse.Namespace) -> Outcome:
 
 
 def _run(out: Console, options: argparse.Namespace, ground: Ground) -> Outcome:
-    began = time.monotonic()
-    profile = PROFILES[options.profile]
-    kinds = {kind.name: kind for kind in chosen(options.only) if kind.name not in ground.absent}
-    for name, why in ground.absent.items():
-        out.print(f"without {name}: {why}", markup=False)
-    planned = draw_schedule(profile, options.seed, options.faults or profile.faults, list(kinds.values()))
-    load = _load(options, planned, length_seconds(planned, profile) * (1 + LOAD_MARGIN_SHARE))
-    made = setup(options, load, planned)
-    out.print(f"plan: {made.faults} faults of {len(kinds)} kinds over {load.orders:,} orders, seed {options.seed}")
-    with site(load.pools, keep=options.keep) as place:
-        out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
+    plan = draw(options, ground)
+    with site(plan.load.pools, keep=options.keep) as place:
         ground.stand(place.run_dir)
-        shape = Shape(WORKERS, _environ(options.seed, options.mutant), ground.by_slot(WORKERS))
-        watcher = is_broken if options.stop_when_broken else None
-        course = carry_out(out, place, Work(planned, kinds, load, shape, ground, watcher))
-        out.print("reading all topics afresh")
-        verdict = read_verdict(_as_workers_see(place, shape), replayed=not course.stopped_early)
-        outcome = judge(made, course, verdict, time.monotonic() - began)
+        outcome = carry_through(out, options, plan, place, ground)
     if options.keep:
         stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
         out.print(f"kept; to stop the servers and remove the data: {stop}")
     return outcome
+
+
+class Plan(NamedTuple):
+    """A run before it begins."""
+
+    kinds: Mapping[str, Kind]
+    planned: Sequence[Planned]
+    load: Load
+    began: float
+    """Monotonic."""
+
+
+def draw(options: argparse.Namespace, ground: Ground) -> Plan:
+    """Draw what the options ask for. Raises SettingsError."""
+    began, profile = time.monotonic(), PROFILES[options.profile]
+    kinds = {kind.name: kind for kind in chosen(options.only) if kind.name not in ground.absent}
+    planned = draw_schedule(profile, options.seed, options.faults or profile.faults, list(kinds.values()))
+    load = _load(options, planned, length_seconds(planned, profile) * (1 + LOAD_MARGIN_SHARE))
+    return Plan(kinds, planned, load, began)
+
+
+def carry_through(out: Console, options: argparse.Namespace, plan: Plan, place: Site, ground: Ground) -> Outcome:
+    """Carry a plan out on servers that are up and hold nothing yet, and judge what became of it. Raises SetupError."""
+    kinds, planned, load, began = plan
+    for name, why in ground.absent.items():
+        out.print(f"without {name}: {why}", markup=False)
+    made = setup(options, load, planned)
+    out.print(f"plan: {made.faults} faults of {len(kinds)} kinds over {load.orders:,} orders, seed {options.seed}")
+    out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
+    shape = Shape(WORKERS, _environ(options.seed, options.mutant), ground.by_slot(WORKERS), ground.spawn)
+    watcher = is_broken if options.stop_when_broken else None
+    course = carry_out(out, place, Work(planned, kinds, load, shape, ground, watcher))
+    out.print("reading all topics afresh")
+    verdict = read_verdict(_as_workers_see(place, shape), replayed=not course.stopped_early)
+    return judge(made, course, verdict, time.monotonic() - began)
 
 
 def chosen(names: str) -> Sequence[Kind]:

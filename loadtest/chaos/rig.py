@@ -19,6 +19,7 @@ from agents.supervisor import sandbox_arguments
 from loadtest.chaos.child import Child, Exit
 from loadtest.chaos.outage import Outage
 from loadtest.chaos.readings import Announced, Reading, announced, read_worker
+from loadtest.chaos.spawning import spawn
 from loadtest.deployment import UpProcess
 from pipeline.engine.engine import EXIT_REFUSED
 from pipeline.errors import SetupError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from loadtest.chaos.ground import Ground
     from loadtest.chaos.loading import Loader
+    from loadtest.chaos.spawning import Spawn
     from loadtest.deployment import Site
 
 BUILD = "loadtest.chaos.build"
@@ -64,6 +66,8 @@ class Shape(NamedTuple):
     workers: int
     environ: Mapping[str, str]
     by_slot: Mapping[int, Mapping[str, str]] = {}
+    spawn: Spawn = spawn
+    """How its processes are started."""
 
 
 class Rig:
@@ -101,8 +105,9 @@ class Rig:
         gateway = ["pipeline", "gateway", "--ready-file", str(run_dir / "ready" / "gateway")]
         sandbox = [BUILD, *sandbox_arguments(settings, sandbox_port, gateway_port)]
         for name, arguments in (("gateway", gateway), ("sandbox", sandbox), ("sink", [BUILD, "sink"])):
-            self.children[name] = Child(name, arguments, self._environ, run_dir)
-            self.children[name].start()
+            self.children[name] = child = Child(name, arguments, self._environ, run_dir)
+            child.spawn = self.shape.spawn
+            child.start()
         for slot in range(self.shape.workers):
             self.add_worker(slot).start()
         for name in ("gateway", "sandbox"):
@@ -119,6 +124,7 @@ class Rig:
             raise SetupError(message)
         environ = {**self._environ, **self.shape.by_slot.get(slot, {}), **(extra or {})}
         child = Child(f"{WORKER}{slot}", [BUILD, "worker", "--slot", str(slot)], environ, self.place.run_dir)
+        child.spawn = self.shape.spawn
         self.children = {**self.children, child.name: child}
         return child
 

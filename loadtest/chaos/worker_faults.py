@@ -13,13 +13,13 @@ from pipeline.errors import SetupError
 from pipeline.services.process import wait_until
 
 if TYPE_CHECKING:
-    import subprocess
     from random import Random
 
     from loadtest.chaos.child import Child
     from loadtest.chaos.fault import Params
     from loadtest.chaos.readings import Reading
     from loadtest.chaos.rig import Rig
+    from loadtest.chaos.spawning import Process
 
 WORKER = "worker"
 WORKERS = 3
@@ -147,7 +147,7 @@ class Zombie:
         self.target = self._child.name
         self._replaced = bool(params["replaced"])
         self._pid = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._before: Reading | None = None
         self._taken_over = 0.0
 
