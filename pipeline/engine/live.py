@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SMALL_PAGES_MAX = 8
 """So many small pages become one: an older entry is then found in fewer steps."""
+SHORT_CHARACTERS = KEY_BYTES_MAX // 4
+"""A shorter key fits into a page, whatever its characters are: a restore need not pack it to know."""
 GONE = b"\xc0"
 """The value of an entry that was dropped while a page still has it: MessagePack's nil."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -168,7 +170,9 @@ class PagedTable(LiveTable):
             return
         entry = self._decode(value)
         dict.__setitem__(self, key, entry)
-        if self._is_settled(entry) and _fits(pack_key(key), value):
+        if self._is_settled(entry) and (
+            (len(key) < SHORT_CHARACTERS and len(value) <= VALUE_BYTES_MAX) or _fits(pack_key(key), value)
+        ):
             self.settled[key] = None
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.live import PagedTable
 from pipeline.engine.pages import (
+    BLOCK_ENTRIES,
     VALUE_BYTES_MAX,
     Filter,
     build,
@@ -169,6 +173,30 @@ def test_no_page_outgrows_a_record_of_the_changelog() -> None:
     assert max(len(value or b"") for _, value in log) < CHANGELOG_RECORD_BYTES_MAX
     table = paged(restored(long, log, 20))
     assert all(table[key].startswith(f"{key}x") for key in keys)
+
+
+def test_a_page_of_many_blocks_finds_ids_and_texts_and_nothing_else() -> None:
+    ids = [f"{number * 2**96 + number:032x}" for number in range(150)]
+    keys = [*ids, *(f"{one}-1" for one in ids), *(f"pool|{one}" for one in ids[:100]), "", "é" * 20]
+    entries = {pack_key(key): str(place).encode() for place, key in enumerate(keys)}
+    (page,) = build(reversed(entries.items()), 5)
+    assert len(page) == len(page.all_digests()) == len(keys) > 4 * BLOCK_ENTRIES
+    assert {packed: page.find(packed, digest_of(packed)) for packed in entries} == entries
+    assert dict(page.entries()) == entries
+    for absent in (f"{ids[7]}-2", f"{ids[7][:8]}{'0' * 24}", "pool|", f"{2**128 - 1:032x}", "f"):
+        assert page.find(pack_key(absent), digest_of(pack_key(absent))) is None
+
+
+def test_the_order_of_writing_leaves_no_trace_in_a_page() -> None:
+    entries = [(pack_key(f"{number:032x}"), b"1") for number in range(100)]
+    assert list(build(entries, 1)) == list(build(entries[::-1], 1))
+
+
+def test_an_entry_of_a_settled_order_takes_little_more_than_its_id() -> None:
+    chance = Random(1)  # noqa: S311  ids to repeat, not secrets
+    entries = [(pack_key(f"{chance.getrandbits(128):032x}"), msgspec.msgpack.encode(["paid", 1])) for _ in range(2_000)]
+    (page,) = build(entries, 0)
+    assert page.size < 18 * len(entries)
 
 
 @given(st.text(max_size=40) | KEYS)
