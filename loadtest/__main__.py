@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": ("loadtest.demo", "replay real orders, kill a worker, check the outcome"),
     "send": ("loadtest.send", "replay real orders into orders.raw"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
+    "recovery": ("loadtest.recovery.main", "measure what a restart costs a worker that remembers a million orders"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),
     "chaos-report": ("loadtest.chaos.report", "sum up the outcomes of several chaos runs"),
     "control": ("loadtest.chaos.control", "put stock Faust and this engine under the same kills, and count"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import KafkaError, Producer
 
@@ -28,8 +28,25 @@ FLUSH_SECONDS = 60.0
 TOPIC_SECONDS = 30.0
 
 Headers = list[tuple[str, str | bytes | None]]
+Config: TypeAlias = "dict[str, str | int | bool | float | Callable[..., None]]"
 Progress = tuple[int, float]
 """Records sent so far, and how late the last one was, in seconds."""
+
+
+def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str) -> Config:
+    """Give what every producer of a load has: each record once, in order, and room for all that may have to wait."""
+    return {
+        **kafka_config,
+        "bootstrap.servers": kafka,
+        "acks": "all",
+        "enable.idempotence": True,
+        "compression.type": codec,
+        "linger.ms": LINGER_MS,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": RAW_RECORD_BYTES_MAX,
+        "queue.buffering.max.messages": QUEUE_RECORDS_MAX,
+        "queue.buffering.max.kbytes": QUEUE_KB_MAX,
+    }
 
 
 class Outlet:
@@ -48,18 +65,9 @@ class Outlet:
             self._producers[codec] = Producer(self._config(codec))
         return self._producers[codec]
 
-    def _config(self, codec: str) -> dict[str, str | int | bool | float | Callable[..., None]]:
+    def _config(self, codec: str) -> Config:
         return {
-            **self._kafka_config,
-            "bootstrap.servers": self._kafka,
-            "acks": "all",
-            "enable.idempotence": True,
-            "compression.type": codec,
-            "linger.ms": LINGER_MS,
-            "partitioner": "murmur2_random",
-            "message.max.bytes": RAW_RECORD_BYTES_MAX,
-            "queue.buffering.max.messages": QUEUE_RECORDS_MAX,
-            "queue.buffering.max.kbytes": QUEUE_KB_MAX,
+            **producer_config(self._kafka, self._kafka_config, codec),
             "delivery.report.only.error": True,
             "on_delivery": self._count_failure,
         }

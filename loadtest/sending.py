@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -29,10 +29,13 @@ LATE = 1
 """The exit status of a generator that was late, or lost records: its report says so."""
 
 
+Generator: TypeAlias = "subprocess.Popen[bytes]"
+
+
 class Sender:
     """The generator's process. `last` is the latest line that it printed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: Generator, log: Path) -> None:
         self.last = SendLine(0, 0.0)
         self._process = process
         self._log = log
@@ -64,21 +67,28 @@ class Sender:
             self._process.wait()
 
 
-@contextmanager
-def sending(place: Site, scenario: Path, *options: str) -> Iterator[Sender]:
-    """Have a generator send a written scenario during a block of code."""
-    log = place.run_dir / SEND_LOG
+def generator_process(place: Site, log: Path, *arguments: str, stdin: int = subprocess.DEVNULL) -> Generator:
+    """Start `python -m ARGUMENTS` in a deployment's environment; it talks over its standard output, and logs.
+
+    It has a session of its own: Ctrl-C is for the caller to pass on.
+    """
     with log.open("ab") as errors:
-        process = subprocess.Popen(  # noqa: S603 - the project's own command
-            [sys.executable, "-m", "loadtest", "send", "--file", str(scenario), *options],
+        return subprocess.Popen(  # noqa: S603 - the project's own commands
+            [sys.executable, "-m", *arguments],
             cwd=ROOT,
             env=dict(place.environ),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
         )
-    sender = Sender(process, log)
+
+
+@contextmanager
+def sending(place: Site, scenario: Path, *options: str) -> Iterator[Sender]:
+    """Have a generator send a written scenario during a block of code."""
+    log = place.run_dir / SEND_LOG
+    sender = Sender(generator_process(place, log, "loadtest", "send", "--file", str(scenario), *options), log)
     try:
         yield sender
     finally:

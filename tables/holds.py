@@ -1,7 +1,7 @@
 """What became of the request to hold an order's units, by order id.
 
-While it is open, the outstanding units by SKU, about 15 bytes a line; then the ids of its settled parts, 40 bytes
-each.
+While it is open, the outstanding units by SKU, about 15 bytes a line; then the numbers of its settled parts, `-1` and
+so on, 3 bytes each.
 """
 
 from __future__ import annotations

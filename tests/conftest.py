@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from pipeline.services import running
 from pipeline.services.containers import running_container
@@ -19,6 +20,12 @@ from pipeline.settings import SERVICES, VARIABLES, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_configure() -> None:
+    """Leave time limits to pytest: on a busy machine any one example may take a second."""
+    settings.register_profile("holdfast", deadline=None)
+    settings.load_profile("holdfast")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

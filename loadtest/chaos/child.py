@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.settings import ROOT
+from loadtest.chaos.spawning import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from loadtest.chaos.spawning import Process, Spawn
 
 POLL_SECONDS = 0.05
 
@@ -41,10 +41,14 @@ class Child:
         self.exits: list[Exit] = []
         self.changed: dict[str, str] = {}
         """Variables that every start from now on has beside its own: changed settings."""
-        self._command = [sys.executable, "-m", *arguments]
+        self.spawn: Spawn = spawn
+        """How it is started."""
+        self._arguments = arguments
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._began = 0.0
+        self._let_go: list[Process] = []
+        self._is_over = False
         self._lock = threading.RLock()
 
     @property
@@ -53,28 +57,22 @@ class Child:
         return self._process.pid if self._process else 0
 
     def start(self, extra: Mapping[str, str] | None = None) -> int:
-        """Start the process, unless it runs; `extra` variables are for this start alone. Gives the pid."""
+        """Start the process, unless it runs or has had its end; `extra` variables are for this start. Gives the pid."""
         with self._lock:
-            if self.running:
+            if self._is_over or self.running:
                 return self.pid
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - the project's own commands
-                    self._command,
-                    cwd=ROOT,
-                    env={**self._environ, **self.changed, **(extra or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is for the rig to pass on
-                )
+            environ = {**self._environ, **self.changed, **(extra or {})}
+            self._process = self.spawn(self._arguments, environ, self.log)
             self._began = time.monotonic()
             return self._process.pid
 
-    def let_go(self) -> subprocess.Popen[bytes] | None:
+    def let_go(self) -> Process | None:
         """Give the process away: the next start is that of a successor beside it."""
         with self._lock:
             process, self._process = self._process, None
+            if process is not None:
+                self._let_go.append(process)
             return process
 
     @property
@@ -114,6 +112,15 @@ class Child:
         """Kill it as a power cut would, and give the pid."""
         self.send(signal.SIGKILL)
         return self.pid
+
+    def end(self) -> None:
+        """Kill it, and all that was let go, and let nobody start it again."""
+        with self._lock:
+            self._is_over = True
+            for process in self._let_go:
+                process.kill()
+                process.wait()
+        self.kill()
 
     def wait(self, within_seconds: float) -> bool:
         """Wait for the end. Says whether it came in time."""

@@ -79,4 +79,4 @@ def _draw(chance: Random) -> Params:
     return {"offset_seconds": offset, HOLD: round(chance.uniform(1.0, 5.0), 2)}
 
 
-KINDS = (Kind("clock-jump", ClockJump, _draw, RESOURCE, 3),)
+KINDS = (Kind("clock-jump", ClockJump, _draw, RESOURCE, 5, proof_seconds=0.0),)

@@ -23,6 +23,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from loadtest.chaos.control_sides import OWN, STOCK, Place, Side
+from loadtest.options import at_least, writable
 from loadtest.oracle.log import Broker, read_topic
 from pipeline.errors import SetupError
 from pipeline.services import running
@@ -115,13 +116,16 @@ class Workers:
 
 
 def main(arguments: list[str]) -> int:
-    """Run both sides. Gives 0 when this engine lost and repeated nothing, else 1. Raises SetupError."""
+    """Run both sides. Gives 0 when this engine lost and repeated nothing, else 1. Raises SettingsError, SetupError."""
     parser = argparse.ArgumentParser(prog="python -m loadtest control", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="draws the kills (default 1)")
     parser.add_argument("--records", type=int, default=20_000, help="records of each side (default 20,000)")
     parser.add_argument("--kills", type=int, default=8, help="SIGKILLs of each side (default 8)")
     parser.add_argument("--json", type=Path, help="write the result to this file too")
     options = parser.parse_args(arguments)
+    at_least(1, records=options.records)
+    at_least(0, kills=options.kills)
+    writable(json=options.json)
     sides = []
     for side in (STOCK, OWN):
         with _place() as place:

@@ -144,4 +144,4 @@ def _draw(chance: Random) -> Params:
     return any_worker(chance) | {"percent": chance.choice((2, 4, 8)), HOLD: round(chance.uniform(1.5, 6.0), 2)}
 
 
-KINDS = (Kind("cpu-starvation", Starvation, _draw, WORKER, 3),)
+KINDS = (Kind("cpu-starvation", Starvation, _draw, WORKER, 3, proof_seconds=0.0),)

@@ -159,4 +159,4 @@ def _draw(chance: Random) -> Params:
     return {"left_kb": chance.choice((64, 256, 1024))}
 
 
-KINDS = (Kind("disk-full", DiskFull, _draw, KAFKA, 1),)
+KINDS = (Kind("disk-full", DiskFull, _draw, KAFKA, 1, proof_seconds=0.0),)

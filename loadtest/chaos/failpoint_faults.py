@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from loadtest.chaos.rig import Rig
 
 HIT = "hit"
-SPRUNG_SECONDS = 20.0
+SPRUNG_SECONDS = 30.0
 """How long a worker may take to come to its place: it starts, joins and restores first."""
 HITS_MAX = {"produce": 60, "begin": 5, "offsets": 5, "commit": 5, "restore": 1}
 """The highest number drawn of the hit at which it happens. A restart restores once, if no rebalance comes."""
@@ -118,8 +118,12 @@ class ZombieInCommit(FailpointFault):
         self._went_on = False
 
     def _after_trap(self) -> None:
-        """Wait until the group has gone on without it. It is sent on by `heal`."""
+        """Wait until the group has gone on without it. It is sent on by `heal`.
+
+        Where the trap did not spring in time the worker is killed: it would stand still later, and nobody would know.
+        """
         if not (self._is_sprung and is_stopped(self._pid)):
+            self._child.kill()
             return
         began = time.monotonic()
         self._others = self._rebalances()
@@ -162,7 +166,7 @@ def _kind(name: str) -> Kind:
         lambda rig, params: FailpointFault(rig, params, name),
         partial(_draw, name=name),
         WORKER,
-        2,
+        0.3,
         needs_broker=True,
         proof_seconds=RECOVERY_SECONDS,
     )
@@ -170,5 +174,5 @@ def _kind(name: str) -> Kind:
 
 KINDS = (
     *(_kind(name) for name in NAMES),
-    Kind("zombie-in-commit", ZombieInCommit, _draw_in_commit, WORKER, 6, needs_broker=True),
+    Kind("zombie-in-commit", ZombieInCommit, _draw_in_commit, WORKER, 3, needs_broker=True),
 )

@@ -8,8 +8,9 @@ runner makes one `Fault` and, on a thread of that fault's own, calls
     proof()   again and again until it says that the fault hit, or the kind's `proof_seconds` are over
 
 An error of the world in one of them (HoldfastError, OSError, KafkaException, subprocess errors) makes the fault one
-that did not hit, with the error as its evidence; `heal()` is called all the same. Faults of different resources run at
-the same time, and every method may be called while others do so.
+that did not hit, with the error as its evidence; `heal()` is called all the same. A fault that did not hit is tried
+again, as a new `Fault` from the same parameters. Faults of different resources run at the same time, and every method
+may be called while others do so.
 """
 
 from __future__ import annotations

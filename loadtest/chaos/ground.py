@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.chaos import proxy
 from loadtest.chaos.disk import small_disk
+from loadtest.chaos.spawning import spawn
 from loadtest.chaos.wall_clock import WallClock
 from pipeline.errors import SetupError
 from pipeline.services.kafka import DATA_VARIABLE, PROXY_PORT_VARIABLE, behind_proxy
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from loadtest.chaos.disk import Disk
     from loadtest.chaos.proxy import Proxy
+    from loadtest.chaos.spawning import Spawn
 
 CLOCK_SLOT = 0
 """The slot of the worker whose clock can be set; the others tell the right time."""
@@ -41,6 +43,8 @@ class Ground:
         self.disk: Disk | None = None
         self.clock: WallClock | None = None
         self.clock_slot = CLOCK_SLOT
+        self.spawn: Spawn = spawn
+        """How the rig's processes are started."""
         self.absent: dict[str, str] = {}
         """Kinds of faults that are left out here, and why."""
         self._proxy_port = proxy_port

@@ -43,15 +43,11 @@ class RebalanceStorm:
         child.held = True
         for turn in range(self._rounds):
             child.start()
-            self._joined += wait_until(lambda: self._owns(child), JOIN_SECONDS)
+            self._joined += wait_until(lambda: self._rig.works(child), JOIN_SECONDS)
             child.send(signal.SIGKILL if turn % 2 else signal.SIGTERM)
             if not child.wait(LEAVE_SECONDS):
                 child.kill()
                 child.wait(LEAVE_SECONDS)
-
-    def _owns(self, child: Child) -> bool:
-        reading = self._rig.read(child)
-        return reading is not None and reading.partitions > 0
 
     def _assignments(self) -> dict[str, tuple[int, int]]:
         """Give each worker's process, and how many assignments it has had."""
@@ -107,11 +103,7 @@ class RollingRestart:
             child.start()
         finally:
             child.held = False
-        self._back += wait_until(lambda: self._works(child), JOIN_SECONDS)
-
-    def _works(self, child: Child) -> bool:
-        reading = self._rig.read(child)
-        return reading is not None and reading.partitions > 0
+        self._back += wait_until(lambda: self._rig.works(child), JOIN_SECONDS)
 
     def heal(self) -> None:
         """Leave the new settings."""
@@ -135,6 +127,6 @@ def _draw_roll(chance: Random) -> Params:
 
 
 KINDS = (
-    Kind("rebalance-storm", RebalanceStorm, _draw_storm, GROUP, 2, needs_broker=True),
-    Kind("rolling-restart", RollingRestart, _draw_roll, GROUP, 2, needs_broker=True),
+    Kind("rebalance-storm", RebalanceStorm, _draw_storm, GROUP, 1, needs_broker=True),
+    Kind("rolling-restart", RollingRestart, _draw_roll, GROUP, 1, needs_broker=True),
 )

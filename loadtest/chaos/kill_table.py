@@ -34,6 +34,8 @@ class Trial(NamedTuple):
     held: bool = False
     """Whether everything held and every kind of fault hit."""
     seconds: float = 0.0
+    stopped: bool = False
+    """Whether the run was ended as soon as something seemed broken."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

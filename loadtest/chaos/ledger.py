@@ -26,6 +26,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     counts: dict[str, int | float]
     params: dict[str, int | float | str]
+    attempts: int = 1
+    """How often it was tried: a fault that did not hit may be done again."""
+    missed: list[str] = []
+    """What the attempts before the last one show: none of them hit."""
 
 
 class Ledger:

@@ -1,9 +1,10 @@
 """`python -m loadtest.chaos.load --file LOAD --acks FILE`: the load generator of a chaos run, an open loop.
 
 It sends the base load by time, whatever the pipeline and the broker do meanwhile, and carries out commands that come
-over its standard input (loadtest/chaos/load_words.py). Every acknowledged record is written to the acks file as a
-msgpack array `[topic, partition, offset, key or null]`. A record waits up to MESSAGE_SECONDS for a broker that is away:
-one that is lost then is counted as failed, which no run survives.
+over its standard input (loadtest/chaos/load_words.py). When the base load is out before it is told to finish, it sends
+its latest records again, a few a second: faults that are late need input, too. Every acknowledged record is written to
+the acks file as a msgpack array `[topic, partition, offset, key or null]`. A record waits up to MESSAGE_SECONDS for a
+broker that is away: one that is lost then is counted as failed, which no run survives.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 NAP_SECONDS_MAX = 0.005
 STANDING_SECONDS = 0.5
 FINISH_PER_SECOND = 2_000
+REPEATED_PER_SECOND = 20
+"""Of the latest records, while the base load is out and there is nothing else to send."""
 LATEST_RECORDS = 2_000
 """How many of the latest records can be sent again."""
 
@@ -64,12 +67,15 @@ class Generator:
         self._latest: list[TimedRecord] = []
         self._said = 0.0
         self._clock = Clock(time.monotonic())
+        self._repeated = 0
+        self._repeat_due = 0.0
 
     def run(self) -> int:
         """Send until told to finish. Gives the number of records that failed."""
         while self._position < len(self._base) or not self._clock.hurried_at:
             self._obey()
             self._send_due()
+            self._repeat_latest()
             self._say()
             self._outlet.poll(NAP_SECONDS_MAX)
         self._outlet.flush(self._say)
@@ -86,6 +92,15 @@ class Generator:
             self._late = max(self._late, now - due)
             self._position += 1
             self._send(record)
+
+    def _repeat_latest(self) -> None:
+        """Send one of the latest records again, where it is due and all others are sent."""
+        now = time.monotonic()
+        if self._position < len(self._base) or self._clock.hurried_at or not self._latest or now < self._repeat_due:
+            return
+        self._repeat_due = max(now, self._repeat_due + 1 / REPEATED_PER_SECOND)
+        self._outlet.send(self._latest[self._repeated % len(self._latest)])
+        self._repeated += 1
 
     def _send(self, record: TimedRecord) -> None:
         self._outlet.send(record)
@@ -104,28 +119,32 @@ class Generator:
                 self._clock = Clock(self._clock.began, began, self._position)
                 return
             case Burst(which=which):
-                records, moved = self._plan.bursts[which], 0
+                records, moved = self._plan.bursts[which % len(self._plan.bursts)], 0
                 self._send_by_time(records)
             case Flood(which=which):
-                records, moved = self._plan.floods[which], 0
+                records, moved = self._plan.floods[which % len(self._plan.floods)], 0
                 self._send_all(records)
             case Repeat():
-                records, moved = self._repeated(command), 0
+                records, moved = self._copies(command), 0
                 self._send_all(records)
             case Shuffle():
                 records, moved = self._shuffled(command)
                 self._send_all(records)
         _print(Done(number=command.number, records=len(records), seconds=time.monotonic() - began, moved=moved))
 
-    def _repeated(self, command: Repeat) -> list[TimedRecord]:
+    def _copies(self, command: Repeat) -> list[TimedRecord]:
         records = self._latest[-command.records :] * command.copies
         random.Random(command.seed).shuffle(records)  # noqa: S311 - a choice to repeat, not a secret
         return records
 
     def _shuffled(self, command: Shuffle) -> tuple[list[TimedRecord], int]:
-        """Take the next records of the base load, and change their order. Says how many are in another place now."""
+        """Take the next records of the base load, and change their order. Says how many are in another place now.
+
+        When the base load is out, the latest records come again in another order.
+        """
         taken = self._base[self._position : self._position + command.records]
         self._position += len(taken)
+        taken = taken or self._latest[-command.records :]
         places = list(range(len(taken)))
         random.Random(command.seed).shuffle(places)  # noqa: S311 - a choice to repeat, not a secret
         return [taken[place] for place in places], sum(place != index for index, place in enumerate(places))

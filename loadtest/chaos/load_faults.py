@@ -103,7 +103,7 @@ def _kind(name: str, command: Callable[[Loader, Params], Numbered], draw: Callab
         lambda rig, params: LoadFault(rig, params, command),
         draw,
         LOAD,
-        3,
+        6,
         proof_seconds=ACKNOWLEDGED_SECONDS,
     )
 

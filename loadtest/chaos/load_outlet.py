@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
-from loadtest.generator import CODEC, LINGER_MS, QUEUE_KB_MAX, QUEUE_RECORDS_MAX
-from pipeline.topics import ORDERS_RAW, RAW_RECORD_BYTES_MAX
+from loadtest.generator import CODEC, producer_config
+from pipeline.topics import ORDERS_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,17 +60,8 @@ class AckedOutlet:
         if codec not in self._producers:
             self._producers[codec] = Producer(
                 {
-                    **self._settings.kafka_config,
-                    "bootstrap.servers": self._settings.kafka,
+                    **producer_config(self._settings.kafka, self._settings.kafka_config, codec),
                     "log_level": 3,
-                    "acks": "all",
-                    "enable.idempotence": True,
-                    "compression.type": codec,
-                    "linger.ms": LINGER_MS,
-                    "partitioner": "murmur2_random",
-                    "message.max.bytes": RAW_RECORD_BYTES_MAX,
-                    "queue.buffering.max.messages": QUEUE_RECORDS_MAX,
-                    "queue.buffering.max.kbytes": QUEUE_KB_MAX,
                     "message.timeout.ms": MESSAGE_SECONDS * 1000,
                     "request.timeout.ms": REQUEST_MS,
                     "reconnect.backoff.max.ms": RECONNECT_MS_MAX,

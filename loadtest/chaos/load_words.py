@@ -6,14 +6,14 @@ import msgspec
 
 
 class Burst(msgspec.Struct, frozen=True, kw_only=True, tag="burst"):
-    """Send the records of a burst at its own rate."""
+    """Send the records of a burst at its own rate; past the last burst, those of the first one again."""
 
     number: int
     which: int
 
 
 class Flood(msgspec.Struct, frozen=True, kw_only=True, tag="flood"):
-    """Send hostile records, one right after the other."""
+    """Send hostile records, one right after the other; past the last flood, those of the first one again."""
 
     number: int
     which: int

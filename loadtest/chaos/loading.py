@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -12,9 +11,9 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from loadtest.chaos.load_words import Command, Done, Finish, Standing, Word
+from loadtest.sending import generator_process
 from pipeline.errors import SetupError
 from pipeline.services.process import log_tail
-from pipeline.settings import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,17 +109,8 @@ class Loader:
 def loading(place: Site, plan: Path) -> Iterator[Loader]:
     """Have a generator send a written load during a block of code."""
     log, acks = place.run_dir / LOG_FILE, place.run_dir / ACKS_FILE
-    with log.open("ab") as errors:
-        process = subprocess.Popen(  # noqa: S603 - the project's own command
-            [sys.executable, "-m", "loadtest.chaos.load", "--file", str(plan), "--acks", str(acks)],
-            cwd=ROOT,
-            env=dict(place.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
-    loader = Loader(process, log)
+    command = ("loadtest.chaos.load", "--file", str(plan), "--acks", str(acks))
+    loader = Loader(generator_process(place, log, *command, stdin=subprocess.PIPE), log)
     try:
         yield loader
     finally:

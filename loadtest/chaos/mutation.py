@@ -8,15 +8,10 @@ The exit status is 0 only if both are so, each mutant being found out in 95 of 1
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +20,11 @@ import msgspec
 from loadtest.chaos import kill_table
 from loadtest.chaos.kill_table import PRODUCT, Row, Trial, rows_of
 from loadtest.chaos.kinds import KINDS
+from loadtest.chaos.main import INTERRUPTED, interruptible
 from loadtest.chaos.mutants import MUTANTS, find
+from loadtest.chaos.trying import Alone, InSeries, Runs
+from loadtest.options import at_least, writable
 from loadtest.showing import console
-from pipeline.settings import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,17 +32,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SEEDS = 20
-TRIAL_SECONDS_MAX = 900.0
-"""A run that takes longer hangs; it is ended, and has found nothing out."""
-STOP_SECONDS = 60.0
-TARGETED_FAULTS, TARGETED_FAULTS_MIN = 2, 6
+TARGETED_FAULTS, TARGETED_FAULTS_MIN = 2, 4
 """Of each kind in a targeted run, and in all."""
 QUIET = "pause"
 """The fault of a targeted run whose mutant the load alone brings out."""
 REFUSES = "refuses to start"
 """What a chaos run says that ends because a worker gives up again and again."""
 LIVENESS = "I10"
-INTERRUPTED = 130
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -60,6 +53,7 @@ class _Verdicts(msgspec.Struct, frozen=True):
 
 class _Course(msgspec.Struct, frozen=True):
     entries: list[dict[str, object]]
+    stopped_early: bool = False
 
 
 class _Outcome(msgspec.Struct, frozen=True):
@@ -75,10 +69,13 @@ class _Outcome(msgspec.Struct, frozen=True):
 def main(arguments: list[str]) -> int:
     """Run all mutants asked for. Gives 0 only if each was found out and the product held."""
     options = _parser().parse_args(arguments)
+    at_least(1, seeds=options.seeds, jobs=options.jobs)
+    writable(json=options.json, markdown=options.markdown)
     out = console()
     names = [PRODUCT] * (not options.without_product) + [find(name).name for name in options.mutant or MUTANTS]
     try:
-        trials = list(run(out, names, options))
+        with interruptible():
+            trials = list(run(out, names, options))
     except KeyboardInterrupt:
         out.print("interrupted: everything is stopped")
         return INTERRUPTED
@@ -113,60 +110,48 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
     seeds = range(options.from_seed, options.from_seed + options.seeds)
     # A seed goes through all mutants before the next one does: what was interrupted has judged all of them alike.
     asked = [(name, seed) for seed in seeds for name in names]
-    children: set[subprocess.Popen[bytes]] = set()
-    trying = partial(_try, children, options)
-    with ThreadPoolExecutor(options.jobs) as threads:
-        try:
-            for trial in threads.map(trying, asked):
-                out.print(kill_table.line(trial), markup=False)
-                yield trial
-        except KeyboardInterrupt:
-            threads.shutdown(wait=False, cancel_futures=True)
-            for child in list(children):
-                _end(child)
-            raise
-
-
-def _try(children: set[subprocess.Popen[bytes]], given: argparse.Namespace, asked: tuple[str, int]) -> Trial:
-    """Run one mutant with one seed. What came of it stays in the folder for logs, if there is one."""
-    name, seed = asked
-    began = time.monotonic()
+    runs: Runs = InSeries(options.jobs) if options.targeted else Alone()
     with ExitStack() as stack:
-        folder = given.logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutant-")))
+        folder = (options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        result, log = folder / f"{name}-{seed}.json", folder / f"{name}-{seed}.log"
+        threads = stack.enter_context(ThreadPoolExecutor(options.jobs))
+        stack.callback(runs.end)
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        for trial in threads.map(lambda one: _try(runs, options, folder, *one), asked):
+            out.print(kill_table.line(trial), markup=False)
+            yield trial
+
+
+def _try(runs: Runs, given: argparse.Namespace, folder: Path, name: str, seed: int) -> Trial:
+    """Run one mutant with one seed. What came of it stays in the folder."""
+    began = time.monotonic()
+    result, log = folder / f"{name}-{seed}.json", folder / f"{name}-{seed}.log"
+    mutant = ["--mutant", name] if name != PRODUCT else []
+    options = ["--seed", str(seed), *mutant, "--json", str(result), *_given(name, seed, given)]
+    for stops in (["--stop-when-broken"], []):
         result.unlink(missing_ok=True)
-        mutant = ["--mutant", name] if name != PRODUCT else []
-        options = ["--seed", str(seed), *mutant, "--stop-when-broken", "--json", str(result), *_given(name, given)]
-        with log.open("wb") as told:
-            child = subprocess.Popen(  # noqa: S603  this project's own command
-                [sys.executable, "-m", "loadtest", "chaos", "--profile", "short", *options],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=told,
-                start_new_session=True,
-            )
-        children.add(child)
-        try:
-            child.wait(TRIAL_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            _end(child)
-        finally:
-            children.discard(child)
+        runs.make(log, [*options, *stops])
         outcome = result.read_bytes() if result.exists() else b""
-        return judge(name, seed, outcome, log.read_text(errors="replace"))._replace(seconds=time.monotonic() - began)
+        trial = judge(name, seed, outcome, log.read_text(errors="replace"))
+        # What was broken when the run was stopped may have been whole a moment later: only the whole run tells.
+        if trial.caught or not trial.stopped:
+            break
+    return trial._replace(seconds=time.monotonic() - began)
 
 
-def _given(name: str, given: argparse.Namespace) -> list[str]:
-    """Give the further options of a run: a targeted one has the faults that its mutant names, each a few times."""
+def _given(name: str, seed: int, given: argparse.Namespace) -> list[str]:
+    """Give the further options of a run: a targeted one has the faults that its mutant names, each a few times.
+
+    The product's targeted runs have those of one mutant after the other.
+    """
     more: list[str] = given.chaos.split()
-    if not given.targeted or name == PRODUCT:
-        return more
-    kinds = {kind.name for kind in KINDS for wanted in find(name).faults if kind.name.startswith(wanted)}
-    kinds = kinds or {QUIET}
+    if not given.targeted:
+        return ["--profile", "short", *more]
+    names = given.mutant or list(MUTANTS)
+    mutant = find(names[seed % len(names)] if name == PRODUCT else name)
+    kinds = {kind.name for kind in KINDS for wanted in mutant.faults if kind.name.startswith(wanted)} or {QUIET}
     faults = max(TARGETED_FAULTS_MIN, len(kinds) * TARGETED_FAULTS)
-    return ["--only", ",".join(sorted(kinds)), "--faults", str(faults), *more]
+    return ["--profile", "targeted", "--only", ",".join(sorted(kinds)), "--faults", str(faults), *more]
 
 
 def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
@@ -182,14 +167,5 @@ def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
     if not by and read.broken:
         by = (LIVENESS,)
     why = read.broken[0] if read.broken else read.invalid[0] if read.invalid else ""
-    return Trial(name, seed, caught=bool(by), by=by, why=why, faults=faults, held=read.held)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Let a run stop what it started; what does not end in time is killed with all of its session."""
-    child.terminate()
-    try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    stopped = read.course.stopped_early
+    return Trial(name, seed, caught=bool(by), by=by, why=why, faults=faults, held=read.held, stopped=stopped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from loadtest.chaos.fault import HOLD, Kind, Proof
 from loadtest.chaos.proxy_frames import ADD_OFFSETS_TO_TXN, END_TXN, PRODUCE, TXN_OFFSET_COMMIT
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from loadtest.chaos.proxy_rules import ProxyControl
     from loadtest.chaos.rig import Rig
 
+MakeRules: TypeAlias = "Callable[[Params, tuple[int, ...]], Rules]"
+"""Makes rules for the processes with these ids, from the parameters of a fault."""
 RESOURCE = "network"
 WORKER = "worker"
 ALL_WORKERS = -1
 WORKERS = 3
 MEETING_SECONDS = 6.0
-"""How long a filter waits for the requests it is meant for; workers under load commit several times a second."""
+"""How long rules wait for what they are meant for; workers under load commit several times a second."""
 REQUESTS = {
     "EndTxn": END_TXN,
     "TxnOffsetCommit": TXN_OFFSET_COMMIT,
@@ -35,7 +37,7 @@ REQUESTS = {
 class NetworkFault:
     """Rules in force at the proxy from `inject` to `heal`."""
 
-    def __init__(self, rig: Rig, params: Params, rules: Callable[[Params, tuple[int, ...]], Rules]) -> None:
+    def __init__(self, rig: Rig, params: Params, rules: MakeRules) -> None:
         self._rig = rig
         self._params = params
         self._rules = rules
@@ -51,15 +53,20 @@ class NetworkFault:
         return ground.proxy.control
 
     def inject(self) -> None:
-        """Put the rules in force, for one worker or for all."""
-        self._control.give(self._rules(self._params, self._pids()))
+        """Wait until those meant send requests, put the rules in force, and wait until they have met something."""
+        pids = self._pids()
+        self._control.give(Rules(pids=pids, watched=True))
+        wait_until(lambda: self._control.ask().counts.requests > 0, MEETING_SECONDS)
+        self._control.give(self._rules(self._params, pids))
+        wait_until(lambda: self._control.ask().counts.is_effect, MEETING_SECONDS)
 
     def _pids(self) -> tuple[int, ...]:
+        """Give the worker that is meant, or another one that is at work where it is not; none: all of them."""
         wanted = int(self._params[WORKER])
-        running = [child for child in self._rig.workers if child.running]
-        if wanted == ALL_WORKERS or not running:
+        working = [child for child in self._rig.workers if self._rig.works(child)]
+        if wanted == ALL_WORKERS or not working:
             return ()
-        chosen = running[wanted % len(running)]
+        chosen = working[wanted % len(working)]
         self.target = chosen.name
         return (chosen.pid,)
 
@@ -81,15 +88,6 @@ class NetworkFault:
         met = {name: number for name, number in numbers.items() if number and name != "accepted"}
         told = ", ".join(f"{name} {number}" for name, number in met.items())
         return Proof(bool(met), f"the proxy counted for {self.target}: {told or 'nothing'}", numbers)
-
-
-class RequestFault(NetworkFault):
-    """One request or answer after the other that is lost, held up, or comes late."""
-
-    def inject(self) -> None:
-        """Put the filter in force, and wait until it has met a request."""
-        super().inject()
-        wait_until(lambda: self._control.ask().counts.frames_met > 0, MEETING_SECONDS)
 
 
 def _cut(_: Params, pids: tuple[int, ...]) -> Rules:
@@ -156,9 +154,14 @@ def _draw_requests(chance: Random) -> Params:
     }
 
 
+def _kind(name: str, rules: MakeRules, draw: Callable[[Random], Params], weight: float) -> Kind:
+    # What the proxy counted is known when the rules are taken back: there is nothing more to wait for.
+    return Kind(name, lambda rig, params: NetworkFault(rig, params, rules), draw, RESOURCE, weight, proof_seconds=0.0)
+
+
 KINDS = (
-    Kind("net-cut", lambda rig, params: NetworkFault(rig, params, _cut), _draw_cut, RESOURCE, 5),
-    Kind("net-delay", lambda rig, params: NetworkFault(rig, params, _slow), _draw_delay, RESOURCE, 4),
-    Kind("net-blackhole", lambda rig, params: NetworkFault(rig, params, _hole), _draw_hole, RESOURCE, 4),
-    Kind("net-endtxn", lambda rig, params: RequestFault(rig, params, _requests), _draw_requests, RESOURCE, 8),
+    _kind("net-cut", _cut, _draw_cut, 10),
+    _kind("net-delay", _slow, _draw_delay, 7),
+    _kind("net-blackhole", _hole, _draw_hole, 5),
+    _kind("net-endtxn", _requests, _draw_requests, 10),
 )

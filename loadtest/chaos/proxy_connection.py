@@ -101,6 +101,7 @@ class Connection:
         if side == "request":
             _, api_key, _, correlation = piece.head
             self._asked[correlation] = api_key
+            self._ruled.counts.requests += self.rules.watched
         else:
             api_key = self._asked.pop(piece.head[1], -1)
         for one in self.rules.filters:

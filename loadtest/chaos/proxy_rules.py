@@ -43,6 +43,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     pids: tuple[int, ...] = ()
     """The processes whose connections are meant; none: all connections."""
+    watched: bool = False
+    """Counts the requests of these connections, and lets them pass."""
     cut: bool = False
     """Resets all connections, and new ones as soon as they are made."""
     delay_up_ms: float = 0.0
@@ -63,6 +65,8 @@ class Counts(msgspec.Struct, kw_only=True):
     """New connections that were let in."""
     resets: int = 0
     """Connections that were reset, new ones among them."""
+    requests: int = 0
+    """Requests of connections that are watched."""
     bytes_delayed: int = 0
     bytes_held: int = 0
     bytes_throttled: int = 0
@@ -73,6 +77,11 @@ class Counts(msgspec.Struct, kw_only=True):
     def frames_met(self) -> int:
         """Requests and answers that filters met."""
         return sum(self.frames.values())
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether the rules did something to anyone; letting in and watching are nothing."""
+        return bool(self.resets or self.bytes_delayed or self.bytes_held or self.bytes_throttled or self.frames_met)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

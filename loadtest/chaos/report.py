@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loadtest.options import writable
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 GOALS = (
     ("faults that hit", 1_000),
     ("orders", 300_000),
-    ("zombies fenced", 60),
+    ("zombies", 60),
     ("broker kills", 60),
     ("ClickHouse kills", 100),
     ("lost carrier answers", 2_000),
@@ -57,6 +58,15 @@ class LineSum(msgspec.Struct, frozen=True):
     judged: int
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    hit: bool
+    attempts: int = 1
+
+
+class _Course(msgspec.Struct, frozen=True):
+    entries: list[_Entry] = []
+
+
 class _Verdicts(msgspec.Struct, frozen=True):
     invariants: list[LineSum] = []
 
@@ -71,6 +81,7 @@ class RunSum(msgspec.Struct, frozen=True):
     kinds: list[KindSum]
     verdicts: _Verdicts
     seconds: float
+    course: _Course = _Course()
 
 
 def main(arguments: list[str]) -> int:
@@ -79,6 +90,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR|FILE", help="outcomes (--json), or folders of them")
     parser.add_argument("--markdown", type=Path, help="write it to this file")
     options = parser.parse_args(arguments)
+    writable(markdown=options.markdown)
     runs = read_runs(options.paths)
     text = as_markdown(runs)
     if options.markdown:
@@ -99,7 +111,7 @@ def read_runs(paths: Iterable[Path]) -> list[RunSum]:
                 message = f"{file}: {error}"
                 raise SettingsError(message) from error
     if not runs:
-        message = "chaos-report: there is no outcome in what was given"
+        message = "there is no outcome in what was given"
         raise SettingsError(message)
     return sorted(runs, key=lambda run: (run.setup.profile, run.setup.seed))
 
@@ -117,7 +129,7 @@ def reached(runs: Iterable[RunSum]) -> dict[str, int]:
     return {
         "faults that hit": sum(hits.values()),
         "orders": orders,
-        "zombies fenced": sum(hits[kind] for kind in ZOMBIES),
+        "zombies": sum(hits[kind] for kind in ZOMBIES),
         "broker kills": hits["broker-kill"],
         "ClickHouse kills": hits["clickhouse-kill"],
         "lost carrier answers": counts["carrier-lost"],
@@ -135,6 +147,7 @@ def _head(runs: Sequence[RunSum]) -> Iterator[str]:
     versions = {f"{name} {version}" for setup in setups for name, version in setup.versions.items()}
     commits = ", ".join(sorted({one.commit for one in setups}))
     held = sum(run.held for run in runs)
+    again = sum(one.hit and one.attempts > 1 for run in runs for one in run.course.entries)
     yield from (
         "# Chaos runs",
         "",
@@ -144,7 +157,15 @@ def _head(runs: Sequence[RunSum]) -> Iterator[str]:
             "invariant, and every kind of fault hit."
         ),
         "",
-        "Run one again: `python -m loadtest chaos --profile PROFILE --seed SEED`.",
+        (
+            "A zombie is a worker that was stopped until others had its partitions, and then went on. A fault that did "
+            f"not hit is done again, twice at most: {again:,} of those that hit did so at a later attempt."
+        ),
+        "",
+        (
+            "Run one again: `python -m loadtest chaos --profile PROFILE --seed SEED`. This report: "
+            "`python -m loadtest chaos-report FOLDER`, of the outcomes that `--json` wrote."
+        ),
         "",
     )
 

@@ -19,6 +19,7 @@ from agents.supervisor import sandbox_arguments
 from loadtest.chaos.child import Child, Exit
 from loadtest.chaos.outage import Outage
 from loadtest.chaos.readings import Announced, Reading, announced, read_worker
+from loadtest.chaos.spawning import spawn
 from loadtest.deployment import UpProcess
 from pipeline.engine.engine import EXIT_REFUSED
 from pipeline.errors import SetupError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from loadtest.chaos.ground import Ground
     from loadtest.chaos.loading import Loader
+    from loadtest.chaos.spawning import Spawn
     from loadtest.deployment import Site
 
 BUILD = "loadtest.chaos.build"
@@ -39,7 +41,7 @@ DRAIN_SECONDS = 40.0
 SHORT_LIFE_SECONDS = 1.0
 """A process that lived no longer is started again after a pause of as long: it may wait for a server."""
 REFUSAL_PAUSE_SECONDS = 2.0
-TAKE_SECONDS = 40.0
+TAKE_SECONDS = 90.0
 """How long a fault waits for a worker that is at work and that no other fault has."""
 REFUSALS_MAX = 5
 """Refused starts in a row after which a worker is given up, and the run with it."""
@@ -64,6 +66,8 @@ class Shape(NamedTuple):
     workers: int
     environ: Mapping[str, str]
     by_slot: Mapping[int, Mapping[str, str]] = {}
+    spawn: Spawn = spawn
+    """How its processes are started."""
 
 
 class Rig:
@@ -101,12 +105,13 @@ class Rig:
         gateway = ["pipeline", "gateway", "--ready-file", str(run_dir / "ready" / "gateway")]
         sandbox = [BUILD, *sandbox_arguments(settings, sandbox_port, gateway_port)]
         for name, arguments in (("gateway", gateway), ("sandbox", sandbox), ("sink", [BUILD, "sink"])):
-            self.children[name] = Child(name, arguments, self._environ, run_dir)
-            self.children[name].start()
-        for name in ("gateway", "sandbox"):
-            self._wait_for((run_dir / "ready" / name).exists, name)
+            self.children[name] = child = Child(name, arguments, self._environ, run_dir)
+            child.spawn = self.shape.spawn
+            child.start()
         for slot in range(self.shape.workers):
             self.add_worker(slot).start()
+        for name in ("gateway", "sandbox"):
+            self._wait_for((run_dir / "ready" / name).exists, name)
         self._tender.start()
         self._wait_for(lambda: self.owned() == self.partitions, "the group of workers")
 
@@ -114,8 +119,12 @@ class Rig:
         """Make the worker of a slot, with `extra` variables; it is not started yet."""
         if (known := self.children.get(f"{WORKER}{slot}")) is not None:
             return known
+        if self._stopping.is_set():
+            message = "the rig has ended"
+            raise SetupError(message)
         environ = {**self._environ, **self.shape.by_slot.get(slot, {}), **(extra or {})}
         child = Child(f"{WORKER}{slot}", [BUILD, "worker", "--slot", str(slot)], environ, self.place.run_dir)
+        child.spawn = self.shape.spawn
         self.children = {**self.children, child.name: child}
         return child
 
@@ -135,10 +144,10 @@ class Rig:
         return well
 
     def kill_all(self) -> None:
-        """End everything at once."""
+        """End everything at once, and for good: a fault that still runs can start nothing again."""
         self._stopping.set()
-        for child in self.children.values():
-            child.kill()
+        for child in list(self.children.values()):
+            child.end()
             child.wait(DRAIN_SECONDS)
 
     def _wait_for(self, condition: Callable[[], bool], name: str) -> None:
@@ -194,9 +203,9 @@ class Rig:
             child = self.workers[(wanted + place) % self.shape.workers]
             if child.name in self._taken or child.held:
                 continue
-            reading = self.read(child)
+            is_at_work = self.works(child)
             with self._taking:
-                if reading is not None and reading.partitions and child.name not in self._taken:
+                if is_at_work and child.name not in self._taken:
                     self._taken.add(child.name)
                     return child
         return None
@@ -223,6 +232,11 @@ class Rig:
         """Read a worker's metrics; None where it does not run or answer."""
         place = self.announced(child)
         return read_worker(place) if place and child.running else None
+
+    def works(self, child: Child) -> bool:
+        """Say whether a worker answers, and owns partitions."""
+        reading = self.read(child)
+        return reading is not None and reading.partitions > 0
 
     def owned(self) -> int:
         """Count the partitions that the workers that answer own."""

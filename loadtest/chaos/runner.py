@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaException
 from redis.exceptions import RedisError
@@ -31,8 +31,24 @@ OUTAGES = frozenset({"kafka", "network", "disk"})
 PROOF_PAUSE_SECONDS = 0.1
 TURN_SECONDS = 240.0
 """How long a fault waits for its turn."""
+ATTEMPTS_MAX = 3
+"""How often a fault is tried that does not hit: what it is done to may be gone for another fault's sake."""
+FAULTS_AT_ONCE_MAX = 12
+"""So many are on or wait for their turn; the next ones then come later than planned, as on a slow machine."""
 POLL_SECONDS = 0.05
-JOIN_SECONDS = 180.0
+JOIN_SECONDS = 420.0
+END_SECONDS = 90.0
+"""How long the faults that are on may take to end in a run that is given up."""
+EVIDENCE_CHARACTERS_MAX = 2000
+
+
+class _Attempt(NamedTuple):
+    """A fault done once."""
+
+    target: str
+    at_ms: int
+    healed_ms: int
+    proof: Proof
 
 
 class Runner:
@@ -54,7 +70,7 @@ class Runner:
         """Begin each fault at its time, and wait until all are over; `meanwhile` is called again and again."""
         began = time.monotonic()
         for fault in planned:
-            while time.monotonic() < began + fault.at_seconds and not self.stopping.is_set():
+            while not self.stopping.is_set() and (time.monotonic() < began + fault.at_seconds or self._is_full()):
                 meanwhile()
                 time.sleep(POLL_SECONDS)
             if self.stopping.is_set():
@@ -71,7 +87,46 @@ class Runner:
             message = f"these faults did not end within {JOIN_SECONDS:g} s after the last one began: {names}"
             raise SetupError(message)
 
+    def end(self) -> None:
+        """End what is still on. Afterwards no fault starts a server or a process again."""
+        self.stopping.set()
+        if any(thread.is_alive() for thread in self._threads):
+            self.rig.kill_all()  # what they wait for does not come any more
+        deadline = time.monotonic() + END_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _is_full(self) -> bool:
+        return sum(thread.is_alive() for thread in self._threads) >= FAULTS_AT_ONCE_MAX
+
     def _do(self, planned: Planned) -> None:
+        """Try a fault until it hits, a few times, and write down what came of it."""
+        missed: list[str] = []
+        while True:
+            attempt = self._attempt(planned)
+            if attempt.proof.hit or len(missed) + 1 >= ATTEMPTS_MAX or self.stopping.is_set():
+                break
+            missed.append(attempt.proof.evidence[:EVIDENCE_CHARACTERS_MAX])
+        proof = attempt.proof
+        entry = Entry(
+            number=planned.number,
+            kind=planned.kind,
+            target=attempt.target,
+            at_ms=attempt.at_ms,
+            healed_ms=attempt.healed_ms,
+            hit=proof.hit,
+            evidence=proof.evidence[:EVIDENCE_CHARACTERS_MAX],
+            counts=proof.counts,
+            params=planned.params,
+            attempts=len(missed) + 1,
+            missed=missed,
+        )
+        self._ledger.add(entry)
+        verdict = f"{'hit' if proof.hit else 'NO HIT'}{f' at attempt {entry.attempts}' * bool(missed)}"
+        self._say(f"{planned.number:4} {planned.kind:26} {attempt.target:10} {verdict}: {_short(proof)}")
+
+    def _attempt(self, planned: Planned) -> _Attempt:
+        """Do a fault once, in its turn."""
         kind = self._kinds[planned.kind]
         with ExitStack() as stack:
             target, at_ms = kind.resource, 0
@@ -86,21 +141,7 @@ class Runner:
                 target = fault.target
             except WORLD as error:
                 proof = Proof(hit=False, evidence=f"{type(error).__name__}: {error}")
-            entry = Entry(
-                number=planned.number,
-                kind=planned.kind,
-                target=target,
-                at_ms=at_ms or _now_ms(),
-                healed_ms=_now_ms(),
-                hit=proof.hit,
-                evidence=proof.evidence[:2000],
-                counts=proof.counts,
-                params=planned.params,
-            )
-        self._ledger.add(entry)
-        self._say(
-            f"{planned.number:4} {planned.kind:26} {target:10} {'hit' if proof.hit else 'NO HIT'}: {_short(proof)}"
-        )
+            return _Attempt(target, at_ms or _now_ms(), _now_ms(), proof)
 
     def _carry_out(self, kind: Kind, fault: Fault, params: Mapping[str, int | float | str]) -> Proof:
         with ExitStack() as stack:

@@ -103,8 +103,8 @@ def _gone(name: str, end: Callable[[Running], None]) -> Callable[[Rig, Params], 
 
 
 KINDS = (
-    Kind("broker-kill", _gone(KAFKA, kill), partial(_draw_away, longest=2.0), KAFKA, 11, proof_seconds=BACK_SECONDS),
-    Kind("broker-restart", _gone(KAFKA, stop), partial(_draw_away, longest=1.0), KAFKA, 2, proof_seconds=BACK_SECONDS),
+    Kind("broker-kill", _gone(KAFKA, kill), partial(_draw_away, longest=2.0), KAFKA, 13, proof_seconds=BACK_SECONDS),
+    Kind("broker-restart", _gone(KAFKA, stop), partial(_draw_away, longest=1.0), KAFKA, 1, proof_seconds=BACK_SECONDS),
     Kind("redis-kill", _gone(REDIS, kill), partial(_draw_away, longest=3.0), REDIS, 4),
     Kind("redis-slow", partial(Stopped, name=REDIS), partial(_draw_away, longest=4.0), REDIS, 3),
     Kind("clickhouse-slow", partial(Stopped, name=CLICKHOUSE), partial(_draw_away, longest=4.0), CLICKHOUSE, 4),

@@ -33,6 +33,8 @@ ANSWER_SECONDS = 5.0
 ROUNDS_MAX = 2
 AT_WORK_SECONDS = 15.0
 """How long the sink may take to join its group, find where it stood, and store something."""
+KEYS_SECONDS = 15.0
+"""How long an empty Redis may take to be filled again."""
 LATER_SECONDS_MAX = 0.6
 CALLS_MIN, CALLS_SECONDS = 3, 25.0
 """A carrier misbehaves until so many calls have met it, or for so long, and then for a while more."""
@@ -119,8 +121,9 @@ class RedisFlush:
         self._had = 0
 
     def inject(self) -> None:
-        """Count its keys, and empty it."""
+        """Wait until there is something in it, count its keys, and empty it."""
         client = redis.Redis.from_url(self._rig.place.settings.redis)
+        wait_until(lambda: int(client.dbsize()) > 0, KEYS_SECONDS)
         self._had = int(client.dbsize())
         client.flushall()
         client.close()
@@ -188,10 +191,10 @@ def _carrier(setting: str, *counted: str) -> Callable[[Rig, Params], CarrierFaul
 
 
 KINDS = (
-    Kind("sink-kill", SinkKill, _draw_rounds, SINK, 6),
-    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 16),
-    Kind("redis-flush", RedisFlush, no_params, REDIS, 3),
-    Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 7),
+    Kind("sink-kill", SinkKill, _draw_rounds, SINK, 8),
+    Kind("clickhouse-kill", ClickHouseKill, _draw_outage, CLICKHOUSE, 22, proof_seconds=0.0),
+    Kind("redis-flush", RedisFlush, no_params, REDIS, 5, proof_seconds=0.0),
+    Kind("carrier-lost", _carrier("lost_share", "fault lost"), _draw_share, CARRIER, 9),
     Kind("carrier-slow", _carrier("slow_share", "fault slow"), _draw_share, CARRIER, 2),
     Kind("carrier-errors", _carrier("error_share", "fault broken", "fault discarded"), _draw_share, CARRIER, 4),
 )

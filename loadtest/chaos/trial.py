@@ -38,6 +38,8 @@ SETTLE_SECONDS = 90.0
 SETTLE_SECONDS_PER_ORDER = 0.002
 """Past SETTLE_SECONDS and this for every order, a run that is not at rest after the last fault hangs."""
 SHOW_SECONDS = 10.0
+LOOK_SECONDS = 3.0
+"""How often a run that is to end when it is broken is looked at."""
 
 
 class Work(NamedTuple):
@@ -96,6 +98,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
         ledger = Ledger(place.run_dir)
         stack.callback(ledger.close)
         runner = Runner(rig, work.kinds, ledger, lambda line: watch.say(f"{clock.now:6.1f} s {line}"))
+        stack.callback(runner.end)
         runner.run(work.planned, _meanwhile(runner, watch, work, clock))
         over = clock.now
         stopped = runner.stopping.is_set()
@@ -141,21 +144,22 @@ def _seed_stock(watch: Watch, place: Site, load: Load) -> None:
 
 def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callable[[], None]:
     """Make what is done between two faults: watch the load, show it, and look whether the run is broken already."""
-    shown = 0.0
+    shown = looked = 0.0
     rig = runner.rig
 
     def meanwhile() -> None:
-        nonlocal shown
+        nonlocal shown, looked
         rig.check()
         if rig.loader is not None and not rig.loader.last.left and not clock.load_over:
             clock.load_over = clock.now
-        if clock.now - shown < SHOW_SECONDS:
-            return
-        shown = clock.now
-        watch.show(rig.loader.last.sent if rig.loader else 0)
-        if work.is_broken is not None and work.is_broken(rig.place):
-            watch.say(f"{clock.now:6.1f} s the run is broken: it ends here")
-            runner.stopping.set()
+        if clock.now - shown >= SHOW_SECONDS:
+            shown = clock.now
+            watch.show(rig.loader.last.sent if rig.loader else 0)
+        if work.is_broken is not None and clock.now - looked >= LOOK_SECONDS:
+            if work.is_broken(rig.place):
+                watch.say(f"{clock.now:6.1f} s the run is broken: it ends here")
+                runner.stopping.set()
+            looked = clock.now
 
     return meanwhile
 

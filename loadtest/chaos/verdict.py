@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from loadtest.deployment import Site
 
 LOOKS = 2
+LOOK_AGAIN_SECONDS = 2.0
 
 
 class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +39,14 @@ def read_verdict(place: Site, *, replayed: bool) -> Verdicts:
 def is_broken(place: Site) -> bool:
     """Put what there is so far to the checks that hold at any moment.
 
-    What is broken stays broken, since a log only grows: so it is looked at twice, for a broker that was away between
-    two readings cannot give a consistent cut.
+    What is broken stays broken, since a log only grows: so it is looked at twice, with a pause, for a broker that was
+    away between two readings cannot give a consistent cut.
     """
-    return all(_is_broken_now(place) for _ in range(LOOKS))
+    for look in range(LOOKS):
+        time.sleep(LOOK_AGAIN_SECONDS if look else 0.0)
+        if not _is_broken_now(place):
+            return False
+    return True
 
 
 def _is_broken_now(place: Site) -> bool:

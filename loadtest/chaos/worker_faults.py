@@ -13,13 +13,13 @@ from pipeline.errors import SetupError
 from pipeline.services.process import wait_until
 
 if TYPE_CHECKING:
-    import subprocess
     from random import Random
 
     from loadtest.chaos.child import Child
     from loadtest.chaos.fault import Params
     from loadtest.chaos.readings import Reading
     from loadtest.chaos.rig import Rig
+    from loadtest.chaos.spawning import Process
 
 WORKER = "worker"
 WORKERS = 3
@@ -147,7 +147,7 @@ class Zombie:
         self.target = self._child.name
         self._replaced = bool(params["replaced"])
         self._pid = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._before: Reading | None = None
         self._taken_over = 0.0
 
@@ -232,7 +232,7 @@ def _draw_zombie(chance: Random) -> Params:
 
 
 KINDS = (
-    Kind("worker-kill", WorkerKill, _draw_kill, WORKER, 14, proof_seconds=RECOVERY_SECONDS),
-    Kind("pause", Pause, _draw_pause, WORKER, 8),
-    Kind("zombie", Zombie, _draw_zombie, WORKER, 10, needs_broker=True, proof_seconds=FENCED_SECONDS),
+    Kind("worker-kill", WorkerKill, _draw_kill, WORKER, 6, proof_seconds=RECOVERY_SECONDS),
+    Kind("pause", Pause, _draw_pause, WORKER, 16),
+    Kind("zombie", Zombie, _draw_zombie, WORKER, 11, needs_broker=True, proof_seconds=FENCED_SECONDS),
 )

@@ -2,19 +2,20 @@
 
 A record's key is `table:key`, its value the entry in MessagePack, nil where the entry is gone though a page still has
 it, or nothing where the entry is gone or has moved to a page. `!checkpoint` says how far the tables have come.
-`!page:table:number` is a page of entries: the MessagePack array [newest_ms, hashes, starts, blob]. `starts`, in
-little-endian uint32 and in any order, says where each entry begins in the blob:
+`!page:table:number` is a page of entries: the MessagePack array [newest_ms, digests, ids, starts, blocks], numbers in
+it little-endian. Of keys that begin with 32 hex digits, which come first, `digests` (uint32 each) has the first 8 of
+them as a number, and `ids` (12 bytes each) the other 24; of the others `digests` has a CRC-32. The rest lies in
+`blocks`, each of them raw deflate, with 64 entries in all but the last, beginning where `starts` (uint32) says:
 
-    length of the packed key (1 byte), packed key, length of the value (2 bytes, little-endian), value in MessagePack
+    each one's length of the key's rest (1 byte), each one's length of the value (2 bytes), all rests, all values
 
-A packed key is 0, the 16 bytes of 32 hex digits, and the rest of the key; or 1 and the key. Of two pages with one key
-the one with the higher number counts, and in a page the entry that lies further behind; what is outside pages counts
-before them.
+Of two pages with one key the one with the higher number counts; what is outside pages counts before them.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 NIL = b"\xc0"
 CHECKPOINT = b"!checkpoint"
 PAGE = b"!page:"
-HEX_BYTES = 16
+REST_BYTES, BLOCK_ENTRIES = 12, 64
 
 
 def read_changelogs(broker: Broker, lookout: Lookout) -> dict[tuple[str, int], Changelog]:
@@ -60,7 +61,7 @@ def changelog(last: Mapping[bytes, bytes]) -> Changelog:
     for _, table, key in sorted(_pages(last)):
         try:
             paged |= {f"{table}:{entry}": value for entry, value in page_entries(last[key])}
-        except (msgspec.MsgspecError, struct.error, IndexError, ValueError, TypeError) as error:
+        except (msgspec.MsgspecError, struct.error, zlib.error, IndexError, ValueError, TypeError) as error:
             odd.append(f"{key!r}: not a page: {error}")
     for key, value in last.items():
         if key[:1] != b"!":
@@ -93,18 +94,31 @@ def _checkpoint(last: Mapping[bytes, bytes], odd: list[str]) -> dict[str, Any]:
 
 
 def page_entries(page: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give key and value of each entry of a page, in the order of the blob."""
-    _, _, starts, blob = msgspec.msgpack.decode(page, type=tuple[int, bytes, bytes, bytes])
-    for (start,) in sorted(struct.iter_unpack("<I", starts)):
-        end = start + 1 + blob[start]
-        (size,) = struct.unpack_from("<H", blob, end)
-        if end + 2 + size > len(blob):
-            message = f"the entry at {start} is longer than the page"
-            raise ValueError(message)
-        yield _unpacked(blob[start + 1 : end]), blob[end + 2 : end + 2 + size]
+    """Give key and value of each entry of a page, in the page's order."""
+    _, digests, ids, starts, blocks = msgspec.msgpack.decode(page, type=tuple[int, bytes, bytes, bytes, bytes])
+    numbers = [number for (number,) in struct.iter_unpack("<I", digests)]
+    heads = [
+        number.to_bytes(4, "big").hex() + ids[at * REST_BYTES : (at + 1) * REST_BYTES].hex()
+        for at, number in enumerate(numbers[: len(ids) // REST_BYTES])
+    ]
+    heads += [""] * (len(numbers) - len(heads))
+    begins = [begin for (begin,) in struct.iter_unpack("<I", starts)]
+    rests: list[tuple[str, bytes]] = []
+    for block, (begin, end) in enumerate(zip(begins, [*begins[1:], len(blocks)], strict=True)):
+        count = min(BLOCK_ENTRIES, len(numbers) - block * BLOCK_ENTRIES)
+        rests += _inflated(blocks[begin:end], count)
+    for head, (rest, value) in zip(heads, rests, strict=True):
+        yield head + rest, value
 
 
-def _unpacked(key: bytes) -> str:
-    if key[0] == 0:
-        return key[1 : 1 + HEX_BYTES].hex() + key[1 + HEX_BYTES :].decode()
-    return key[1:].decode()
+def _inflated(block: bytes, count: int) -> Iterator[tuple[str, bytes]]:
+    """Give the rest of the key and the value of each entry of a block."""
+    plain = zlib.decompress(block, -zlib.MAX_WBITS)
+    keys, values = plain[:count], struct.unpack_from(f"<{count}H", plain, count)
+    at, behind = 3 * count, 3 * count + sum(keys)
+    if behind + sum(values) != len(plain):
+        message = f"a block has {len(plain)} bytes, its {count} entries {behind + sum(values)}"
+        raise ValueError(message)
+    for key, value in zip(keys, values, strict=True):
+        yield plain[at : at + key].decode(), plain[behind : behind + value]
+        at, behind = at + key, behind + value

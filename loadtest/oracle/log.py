@@ -18,6 +18,10 @@ RECORDS_MAX = 10_000
 """Records taken from librdkafka at once."""
 QUEUED_KB_MAX = 32 * 1024
 """What librdkafka keeps ready, over all partitions."""
+READ_SECONDS = 0.02
+"""How long one look for records lasts."""
+FETCH_WAIT_MAX_MS = 20
+"""How long the broker may sit on an empty fetch: every partition ends with one, and a check reads thirty topics."""
 SILENCE_SECONDS_MAX = 30.0
 """Reading gives up when no record comes for so long before the end."""
 COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"
@@ -44,6 +48,7 @@ def read_topic(broker: Broker, topic: str, isolation: str = COMMITTED) -> Iterat
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": isolation,
+            "fetch.wait.max.ms": FETCH_WAIT_MAX_MS,
             "fetch.message.max.bytes": 8 * 1024 * 1024,
             "queued.min.messages": 200_000,
             "queued.max.messages.kbytes": QUEUED_KB_MAX,
@@ -69,7 +74,7 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
 def _read_to_end(consumer: Consumer, topic: str, unread: set[int]) -> Iterator[Message]:
     heard = time.monotonic()
     while unread:
-        messages = consumer.consume(RECORDS_MAX, timeout=0.2)
+        messages = consumer.consume(RECORDS_MAX, READ_SECONDS)
         if messages:
             heard = time.monotonic()
         elif time.monotonic() - heard > SILENCE_SECONDS_MAX:

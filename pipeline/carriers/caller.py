@@ -77,9 +77,7 @@ class _Caller:
         self._timers = {(name, kind): metrics.CALL_SECONDS.labels(name, kind) for name in carriers for kind in CallKind}
 
     async def call(self, command: CallCarrier) -> Sequence[RecordAnswer]:
-        """Wait out the command's delay, call, and answer with what is known then."""
-        if command.delay_seconds > 0:
-            await asyncio.sleep(command.delay_seconds)
+        """Call, and answer with what is known then."""
         reading = await self._reading(command)
         return (
             RecordAnswer(

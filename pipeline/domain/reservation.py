@@ -39,7 +39,7 @@ from pipeline.domain.events import (
     WarehouseRegistered,
 )
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.reservation_state import EMPTY, Event, HoldState, State, evolve
+from pipeline.domain.reservation_state import EMPTY, Event, HoldState, State, evolve, part_of
 from pipeline.domain.routing_commands import (
     CancelRoute,
     OpenWarehouse,
@@ -132,9 +132,10 @@ def _first_answer(hold: Hold | None, command: ConsumeHold | ReleaseHold) -> str:
     """Say why a fulfilment order cannot be settled: what became of it the first time, or what stands against it."""
     if hold is None:
         return "no hold"
-    if command.fulfilment_id in hold.consumed:
+    part = part_of(command.order_id, command.fulfilment_id)
+    if part in hold.consumed:
         return "consumed"
-    if command.fulfilment_id in hold.released:
+    if part in hold.released:
         return "released"
     if hold.state is HoldState.REFUSED:
         return hold.state

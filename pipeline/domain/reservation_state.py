@@ -63,7 +63,7 @@ class HoldState(StrEnum):
 
 
 class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order's hold: the units still outstanding, and the fulfilment orders that are settled, by their way."""
+    """An order's hold: the units still outstanding, and the parts that are settled, by their way (`part_of`)."""
 
     state: HoldState
     units: tuple[SkuUnits, ...] = ()
@@ -89,6 +89,11 @@ class State:
     holds: MutableMapping[str, Hold]
     feeds: MutableMapping[str, int]
     networks: MutableMapping[str, Network]
+
+
+def part_of(order_id: str, fulfilment_id: str) -> str:
+    """Give what tells an order's parts apart: the hold's key says the rest of the fulfilment id already."""
+    return fulfilment_id.removeprefix(order_id)
 
 
 def evolve(state: State, event: Event) -> None:
@@ -132,7 +137,7 @@ def _change(state: State, pool: str, units: tuple[SkuUnits, ...], on_hand: int, 
 
 def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
     """Take a fulfilment order's units out of its hold."""
-    hold = state.holds[event.order_id]
+    hold, part = state.holds[event.order_id], part_of(event.order_id, event.fulfilment_id)
     left = {unit.sku: unit.units for unit in hold.units}
     for unit in event.units:
         left[unit.sku] = left.get(unit.sku, 0) - unit.units
@@ -140,13 +145,13 @@ def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
         message = f"{event.fulfilment_id}: settles {event.units} of a hold of {hold.units}"
         raise InvariantError(message)
     consumed, released = hold.consumed, hold.released
-    if event.fulfilment_id in consumed or event.fulfilment_id in released:
+    if part in consumed or part in released:
         message = f"{event.fulfilment_id}: settled twice"
         raise InvariantError(message)
     if isinstance(event, HoldConsumed):
-        consumed += (event.fulfilment_id,)
+        consumed += (part,)
     else:
-        released += (event.fulfilment_id,)
+        released += (part,)
     units = tuple(SkuUnits(sku, count) for sku, count in left.items() if count)
     state.holds[event.order_id] = Hold(hold.state, units, consumed, released)
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import faust
+import faust.tables
 from faust.types import TP
 
 from pipeline import metrics
@@ -106,6 +107,15 @@ class App(faust.App):
         return max(0, int(end) - next_offset)
 
 
+class TableManager(faust.tables.TableManager):
+    """Faust's own, without its wait of a second for tables: there are none of its kind here."""
+
+    async def on_start(self) -> None:
+        """Let the topics be subscribed to."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 def create_app(settings: Settings, stages: Sequence[Stage]) -> App:
     """Build the app. Nothing is connected until it starts."""
     app = App(
@@ -113,6 +123,7 @@ def create_app(settings: Settings, stages: Sequence[Stage]) -> App:
         broker=f"kafka://{settings.kafka}",
         datadir=str(settings.run_dir / "faust" / f"{settings.deployment}-{settings.slot}"),
         store="memory://",
+        TableManager=TableManager,
         broker_credentials=credentials(settings.kafka_config),
         web_enabled=False,
         topic_allow_declare=False,

@@ -1,7 +1,8 @@
 """How a calling stage runs: many calls at once, their answers emitted in the order of the records, with their offset.
 
 The calls happen outside the transaction. A crash, or a partition that moves, repeats those whose answers were not
-committed: their keys make that harmless.
+committed: their keys make that harmless. But a call must not be made late, when a successor has made it and what
+follows from it: each is made only while the group is known to count on this worker.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Calling:
             calls = []
             for record in piece.records:
                 await self._slots.acquire()
-                calls.append(asyncio.create_task(self._one(self._call, record)))
+                calls.append(asyncio.create_task(self._one(self._call, piece, record)))
             before = self._tails.get(batch.partition)
             self._tails[batch.partition] = asyncio.create_task(self._finish(piece, calls, before))
 
@@ -64,13 +65,18 @@ class Calling:
         await asyncio.gather(*tails, return_exceptions=True)
         await self._connection.aclose()
 
-    async def _one(self, call: Callable[[Any], Awaitable[Sequence[Command]]], record: Record) -> Any:  # noqa: ANN401  Outcome
-        """Make the calls of one record."""
+    async def _one(self, call: Callable[[Any], Awaitable[Sequence[Command]]], batch: Batch, record: Record) -> Any:  # noqa: ANN401  Outcome
+        """Make the calls of one record, each after its delay, and while the batch is still this worker's."""
+        answers: list[Command] = []
         try:
-            commands = self.stage.decode(record)
-            return record, [answer for command in commands for answer in await call(command)]
+            for command in self.stage.decode(record):
+                await asyncio.sleep(command.delay_seconds)
+                if await self._engine.may_call(batch):
+                    answers.extend(await call(command))
         except PoisonError as error:
             return record, error
+        else:
+            return record, answers
         finally:
             self._slots.release()
 

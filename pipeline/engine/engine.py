@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
 import time
@@ -36,6 +37,9 @@ EXIT_FAILED = 70
 EXIT_REFUSED = 78
 """The worker's exit status where starting again cannot help; a supervisor gives up on it."""
 
+PROOFS_PER_SESSION = 2
+"""A membership that was confirmed half a session ago is asked for again before the world is called."""
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -63,6 +67,8 @@ class Engine:
         self._deciding: dict[str, Deciding] = {}
         self._calling: dict[str, Calling] = {}
         self._waiting = 0
+        self._proven_at = -math.inf
+        """When the commit began in which the group last confirmed this worker's membership."""
         self._written: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._dirty = asyncio.Event()
@@ -179,6 +185,27 @@ class Engine:
         await self._calling[batch.topic].start(batch)
         self._done(batch)
 
+    async def may_call(self, batch: Batch) -> bool:
+        """Say whether the world may be called for a batch: only while no successor can have taken it over.
+
+        A worker that was stopped or cut off wakes up with calls in hand that its successor may have settled long ago.
+        So the group must have confirmed the membership lately; where it has not, a commit of the offsets as they are
+        asks it. A commit that is refused ends the process.
+        """
+        if self._is_proven:
+            return batch.membership == self.membership
+        async with self._lock:
+            if batch.membership == self.membership and not self._is_proven:
+                key = batch.topic, batch.partition
+                self._transaction.advance(key, self.partitions[key].next_offset, 0)
+                await self._commit()
+            return batch.membership == self.membership
+
+    @property
+    def _is_proven(self) -> bool:
+        """Say whether the group confirmed the membership so lately that it cannot have expelled this worker since."""
+        return time.monotonic() - self._proven_at < self.settings.session_timeout_seconds / PROOFS_PER_SESSION
+
     async def settle(self, batch: Batch, emit: Callable[[], None]) -> None:
         """Emit the answers to a batch of calls, unless its membership is over: then its successor calls again."""
         async with self._lock:
@@ -233,7 +260,9 @@ class Engine:
         started = time.perf_counter()
         records = self._transaction.records
         self._write_changes(self._transaction.offsets)
+        asked_at = time.monotonic()
         await self._block(self._transaction.commit, self.membership)
+        self._proven_at = asked_at
         working: tuple[Deciding | Calling, ...] = (*self._deciding.values(), *self._calling.values())
         for stage in working:
             stage.produce = self._transaction.produce

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import msgspec
 
@@ -15,6 +14,7 @@ from pipeline.engine.pages import (
     Filter,
     Page,
     build,
+    digest_of,
     filter_of,
     merge,
     pack_key,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SMALL_PAGES_MAX = 8
 """So many small pages become one: an older entry is then found in fewer steps."""
+SHORT_CHARACTERS = KEY_BYTES_MAX // 4
+"""A shorter key fits into a page, whatever its characters are: a restore need not pack it to know."""
 GONE = b"\xc0"
 """The value of an entry that was dropped while a page still has it: MessagePack's nil."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -124,7 +126,7 @@ class PagedTable(LiveTable):
         if not self.pages or key in self._gone:
             return None
         packed = pack_key(key)
-        digest = crc32(packed)
+        digest = digest_of(packed)
         if self._filter.may_have(digest):
             for page in reversed(self.pages.values()):
                 found = page.find(packed, digest)
@@ -168,7 +170,9 @@ class PagedTable(LiveTable):
             return
         entry = self._decode(value)
         dict.__setitem__(self, key, entry)
-        if self._is_settled(entry) and _fits(pack_key(key), value):
+        if self._is_settled(entry) and (
+            (len(key) < SHORT_CHARACTERS and len(value) <= VALUE_BYTES_MAX) or _fits(pack_key(key), value)
+        ):
             self.settled[key] = None
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
@@ -178,6 +182,11 @@ class PagedTable(LiveTable):
             yield name, GONE if is_gone else value
 
     # --- pages ---
+
+    @property
+    def filter_bytes(self) -> int:
+        """Give what the filter over the pages takes."""
+        return self._filter.size
 
     @property
     def is_due(self) -> bool:

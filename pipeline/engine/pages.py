@@ -1,20 +1,24 @@
 """Pages: settled entries of a table, thousands packed into one value, as small in memory as in the changelog.
 
 An entry that is settled is seldom asked for, and must be remembered for long. As a Python object in a dict it takes
-some 300 bytes and a changelog record; in a page its key and value and 14 bytes more, and a restore reads thousands of
-entries at once. A page never changes: an entry that is written again shadows it from outside.
+some 500 bytes and a changelog record; in a page some 30, and a restore reads thousands of entries at once. A page never
+changes: an entry that is written again shadows it from outside.
 
-In the changelog a page is the MessagePack array [newest_ms, hashes, starts, blob]. `hashes` are the CRC-32 of the
-packed keys, ascending, `starts` where each entry begins in the blob, both little-endian uint32. An entry is: length of
-the packed key (uint8), packed key, length of the value (uint16, little endian), value in MessagePack.
+In the changelog a page is the MessagePack array [newest_ms, digests, ids, starts, blocks]; all numbers in it are
+little-endian. First come the entries whose keys begin with 32 hex digits, by key, then the others, by CRC-32. `digests`
+has a uint32 for each entry: the number that the first 8 of the 32 digits are, or the CRC-32. `ids` has the other 24
+digits, 12 bytes for each entry that has them. The rest is in `blocks`, BLOCK_ENTRIES entries in each, `starts` (uint32)
+says where each begins. A block is deflated (raw, RFC 1951): for each entry the length of its key's rest (uint8), for
+each the length of its value (uint16), then all rests, then all values, in MessagePack.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from bisect import bisect_left
+from itertools import accumulate
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -28,13 +32,19 @@ KEY_BYTES_MAX = 255
 VALUE_BYTES_MAX = 65_535
 PAGE_BYTES_MAX = 2 * 1024 * 1024
 """Of a page in the changelog: half of what its topic takes in one record. One entry more may go beyond it."""
+BLOCK_ENTRIES = 64
+"""So many are inflated to find one: more take less room and more time."""
+LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -12, 5
+"""How a block is deflated: without header, with a window of 4 KiB, which a block seldom exceeds."""
 HEX_CHARACTERS = 32
 HEX, TEXT = b"\x00", b"\x01"
 """What a packed key begins with: 16 bytes that were 32 hex digits, or text."""
-FILTER_BITS_PER_ENTRY = 16
+HEX_BYTES, ID_BYTES = 16, 12
+FILTER_BITS_PER_ENTRY = 8
 FILTER_BITS_MIN = 1 << 13
+FILTER_SPREAD = 0x9E3779B1
+"""Knuth's multiplier: makes a second place of a digest."""
 U32 = np.dtype("<u4")
-_LENGTH = struct.Struct("<H")
 
 
 def pack_key(key: str) -> bytes:
@@ -45,7 +55,8 @@ def pack_key(key: str) -> bytes:
     except ValueError:
         return TEXT + key.encode()
     # fromhex also takes capitals and blanks.
-    return HEX + raw + key[HEX_CHARACTERS:].encode() if raw.hex() == head and len(raw) == 16 else TEXT + key.encode()  # noqa: PLR2004
+    is_id = raw.hex() == head and len(raw) == HEX_BYTES
+    return HEX + raw + key[HEX_CHARACTERS:].encode() if is_id else TEXT + key.encode()
 
 
 def unpack_key(packed: bytes) -> str:
@@ -53,49 +64,67 @@ def unpack_key(packed: bytes) -> str:
     return packed[1:17].hex() + packed[17:].decode() if packed[:1] == HEX else packed[1:].decode()
 
 
+def digest_of(packed: bytes) -> int:
+    """Give 32 bits of a packed key. Ids are digests already."""
+    return int.from_bytes(packed[1:5], "big") if packed[0] == 0 else zlib.crc32(packed)
+
+
 class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Entries that were settled by the event time `newest_ms`."""
+    """Entries that were settled by the event time `newest_ms`, each key once."""
 
     newest_ms: int
-    hashes: bytes
+    digests: bytes
+    ids: bytes
     starts: bytes
-    blob: bytes
+    blocks: bytes
 
     def __len__(self) -> int:
-        return len(self.hashes) // U32.itemsize
+        return len(self.digests) // U32.itemsize
 
     @property
     def size(self) -> int:
         """Give its bytes in the changelog, but for a few."""
-        return len(self.hashes) + len(self.starts) + len(self.blob)
+        return len(self.digests) + len(self.ids) + len(self.starts) + len(self.blocks)
 
     def find(self, packed: bytes, digest: int) -> bytes | None:
-        """Give a key's value, in MessagePack; of several the newest."""
-        hashes, blob = memoryview(self.hashes).cast("I"), self.blob
-        starts = memoryview(self.starts).cast("I")
-        at, found = bisect_left(hashes, digest), None
-        while at < len(hashes) and hashes[at] == digest:
-            start = starts[at] + 1
-            end = start + blob[start - 1]
-            if blob[start:end] == packed:
-                found = _value(blob, end)
+        """Give a key's value, in MessagePack."""
+        digests, ids = memoryview(self.digests).cast("I"), len(self.ids) // ID_BYTES
+        is_id = packed[:1] == HEX
+        low, high = (0, ids) if is_id else (ids, len(digests))
+        at = bisect_left(digests, digest, low, high)
+        while at < high and digests[at] == digest:
+            if not is_id or self.ids[at * ID_BYTES : (at + 1) * ID_BYTES] == packed[5:17]:
+                block, place = divmod(at, BLOCK_ENTRIES)
+                rest, value = self._block(block)[place]
+                if rest == packed[17 if is_id else 1 :]:
+                    return value
             at += 1
-        return found
+        return None
 
-    def entries(self) -> Iterator[tuple[str, bytes]]:
-        """Give all entries, oldest first."""
-        for begin in sorted(memoryview(self.starts).cast("I")):
-            end = begin + 1 + self.blob[begin]
-            yield unpack_key(self.blob[begin + 1 : end]), _value(self.blob, end)
+    def entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Give packed key and value of all entries."""
+        digests, ids = memoryview(self.digests).cast("I"), len(self.ids) // ID_BYTES
+        blocks = len(self.starts) // U32.itemsize
+        for at, (rest, value) in enumerate(entry for block in range(blocks) for entry in self._block(block)):
+            if at < ids:
+                head = HEX + digests[at].to_bytes(4, "big") + self.ids[at * ID_BYTES : (at + 1) * ID_BYTES]
+            else:
+                head = TEXT
+            yield head + rest, value
 
-    def digests(self) -> NDArray[np.uint32]:
-        """Give the hashes as numbers."""
-        return np.frombuffer(self.hashes, U32)
+    def _block(self, number: int) -> list[tuple[bytes, bytes]]:
+        """Inflate a block: the rest of the key and the value of each entry."""
+        starts = memoryview(self.starts).cast("I")
+        end = starts[number + 1] if number + 1 < len(starts) else len(self.blocks)
+        plain = zlib.decompress(self.blocks[starts[number] : end], WINDOW_BITS)
+        count = min(BLOCK_ENTRIES, len(self) - number * BLOCK_ENTRIES)
+        rests = list(accumulate(plain[:count], initial=3 * count))
+        values = list(accumulate(struct.unpack_from(f"<{count}H", plain, count), initial=rests[-1]))
+        return [(plain[rests[at] : rests[at + 1]], plain[values[at] : values[at + 1]]) for at in range(count)]
 
-
-def _value(blob: bytes, at: int) -> bytes:
-    (size,) = _LENGTH.unpack_from(blob, at)
-    return blob[at + 2 : at + 2 + size]
+    def all_digests(self) -> NDArray[np.uint32]:
+        """Give the digests as numbers."""
+        return np.frombuffer(self.digests, U32)
 
 
 encode_page = msgspec.msgpack.Encoder().encode
@@ -103,49 +132,60 @@ decode_page = msgspec.msgpack.Decoder(Page).decode
 
 
 def build(entries: Iterable[tuple[bytes, bytes]], newest_ms: int) -> Iterator[Page]:
-    """Make pages of (packed key, value): one, unless it became too large for a record."""
-    blob, rows = bytearray(), list[tuple[int, int]]()
+    """Make pages of (packed key, value), each key once: one page, unless it would become too large for a record."""
+    some, size = list[tuple[bytes, bytes]](), 0
     for packed, value in entries:
-        rows.append((crc32(packed), len(blob)))
-        blob += bytes((len(packed),)) + packed + _LENGTH.pack(len(value)) + value
-        if len(blob) + 2 * U32.itemsize * len(rows) >= PAGE_BYTES_MAX:
-            yield _page(rows, blob, newest_ms)
-            blob, rows = bytearray(), []
-    if rows:
-        yield _page(rows, blob, newest_ms)
+        some.append((packed, value))
+        size += len(packed) + len(value) + U32.itemsize
+        if size >= PAGE_BYTES_MAX:
+            yield _page(some, newest_ms)
+            some, size = [], 0
+    if some:
+        yield _page(some, newest_ms)
 
 
-def _page(rows: list[tuple[int, int]], blob: bytearray, newest_ms: int) -> Page:
-    rows.sort()
-    columns = np.array(rows, U32).reshape(-1, 2)
-    return Page(newest_ms, columns[:, 0].tobytes(), columns[:, 1].tobytes(), bytes(blob))
+def _page(entries: Iterable[tuple[bytes, bytes]], newest_ms: int) -> Page:
+    rows = sorted([(packed[:1], digest_of(packed), packed, value) for packed, value in entries])
+    digests = np.fromiter([row[1] for row in rows], U32, len(rows)).tobytes()
+    ids = b"".join([packed[5:17] for kind, _, packed, _ in rows if kind == HEX])
+    blocks = [_deflate(rows[begin : begin + BLOCK_ENTRIES]) for begin in range(0, len(rows), BLOCK_ENTRIES)]
+    starts = list(accumulate(map(len, blocks[:-1]), initial=0))
+    return Page(newest_ms, digests, ids, np.array(starts, U32).tobytes(), b"".join(blocks))
+
+
+def _deflate(rows: Sequence[tuple[bytes, int, bytes, bytes]]) -> bytes:
+    rests = [packed[17 if kind == HEX else 1 :] for kind, _, packed, _ in rows]
+    values = [row[3] for row in rows]
+    lengths = struct.pack(f"<{len(rows)}B{len(rows)}H", *map(len, rests), *map(len, values))
+    deflating = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL)
+    return deflating.compress(b"".join([lengths, *rests, *values])) + deflating.flush()
 
 
 def merge(pages: Sequence[Page]) -> Page:
-    """Make one page of several, oldest first. Of equal keys the newest is found first, since the sort is stable."""
-    shifts = np.cumsum([0, *(len(page.blob) for page in pages[:-1])])
-    hashes = np.concatenate([page.digests() for page in pages])
-    starts = np.concatenate(
-        [np.frombuffer(page.starts, U32) + np.uint32(shift) for page, shift in zip(pages, shifts, strict=True)]
-    )
-    order = np.argsort(hashes, kind="stable")
-    newest_ms = max(page.newest_ms for page in pages)
-    blob = b"".join([page.blob for page in pages])
-    return Page(newest_ms, hashes[order].tobytes(), starts[order].astype(U32).tobytes(), blob)
+    """Make one page of several, oldest first. Of equal keys the newest counts."""
+    newest = dict(entry for page in pages for entry in page.entries())
+    return _page(newest.items(), max(page.newest_ms for page in pages))
 
 
 class Filter:
-    """Says of most keys that are in no page that they are in none: one bit an entry, in 16 times as many."""
+    """Says of most keys that are in no page that they are in none: two bits an entry, in 8 to 16 times as many."""
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int = FILTER_BITS_MIN) -> None:
+        """Make an empty one. `bits` is a power of two."""
         self.entries = 0
-        self._bits = bytearray(FILTER_BITS_MIN // 8)
-        self._mask = FILTER_BITS_MIN - 1
+        self._bits = bytearray(bits // 8)
+        self._mask = bits - 1
+        self._shift = U32.itemsize * 8 - self._mask.bit_length()
 
     def may_have(self, digest: int) -> bool:
         """Say no only where the digest was never added."""
-        at = digest & self._mask
-        return bool(self._bits[at >> 3] >> (at & 7) & 1)
+        one, other = digest & self._mask, (digest * FILTER_SPREAD & 0xFFFFFFFF) >> self._shift
+        return bool(self._bits[one >> 3] >> (one & 7) & self._bits[other >> 3] >> (other & 7) & 1)
+
+    @property
+    def size(self) -> int:
+        """Give its bytes."""
+        return len(self._bits)
 
     @property
     def is_full(self) -> bool:
@@ -154,20 +194,20 @@ class Filter:
 
     def add(self, page: Page) -> None:
         """Add a page's keys."""
-        at = page.digests() & np.uint32(self._mask)
+        digests = page.all_digests()
         bits = np.frombuffer(self._bits, np.uint8)
-        np.bitwise_or.at(bits, at >> 3, np.left_shift(1, at & 7).astype(np.uint8))
+        for at in (digests & np.uint32(self._mask), digests * np.uint32(FILTER_SPREAD) >> np.uint32(self._shift)):
+            np.bitwise_or.at(bits, at >> 3, np.left_shift(1, at & 7).astype(np.uint8))
         self.entries += len(page)
 
 
 def filter_of(pages: Iterable[Page]) -> Filter:
-    """Make a filter with room for twice what is there."""
+    """Make a filter with room for some more than what is there."""
     pages = list(pages)
-    made = Filter()
     bits = FILTER_BITS_MIN
-    while bits < 2 * FILTER_BITS_PER_ENTRY * sum(len(page) for page in pages):
+    while bits < FILTER_BITS_PER_ENTRY * sum(len(page) for page in pages):
         bits *= 2
-    made._bits, made._mask = bytearray(bits // 8), bits - 1  # noqa: SLF001  its own maker
+    made = Filter(bits)
     for page in pages:
         made.add(page)
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
@@ -104,10 +104,10 @@ class Restorer:
         is_current: Callable[[], bool],
     ) -> int:
         """Read the changelogs to their ends, and on until every checkpoint meets its offset. Gives the records read."""
-        by_log = {(self._changelog(topic), number): tables for (topic, number), tables in found.items()}
+        restore = {(self._changelog(topic), number): tables.restore for (topic, number), tables in found.items()}
         consumer = clients.committed_reader(self._settings)
-        consumer.assign([TopicPartition(log, number, confluent_kafka.OFFSET_BEGINNING) for log, number in by_log])
-        reading, records, deadline = set(by_log), 0, 0.0
+        consumer.assign([TopicPartition(log, number, confluent_kafka.OFFSET_BEGINNING) for log, number in restore])
+        reading, records, deadline = set(restore), 0, 0.0
         try:
             while is_current() and (reading or not self._met(found, offsets)):
                 if not reading:
@@ -116,12 +116,13 @@ class Restorer:
                         self._refuse(found, offsets)
                     offsets = self.committed(found)
                 for message in consumer.consume(READ_RECORDS_MAX, READ_SECONDS):
-                    log = str(message.topic()), message.partition() or 0
-                    if _is_end(message):
-                        reading.discard(log)
-                    else:
-                        by_log[log].restore(message.key() or b"", message.value())
+                    log: Any = message.topic(), message.partition()
+                    if message.error() is None:
+                        restore[log](message.key() or b"", message.value())
                         records += 1
+                    else:
+                        _check_end(message)
+                        reading.discard(log)
         finally:
             consumer.close()
         return records
@@ -154,12 +155,9 @@ class Restorer:
         raise RefusedStartError(message)
 
 
-def _is_end(message: confluent_kafka.Message) -> bool:
-    """Say whether a partition's end was reached. Raises EngineError for what stops the reading."""
+def _check_end(message: confluent_kafka.Message) -> None:
+    """Raise EngineError unless all that a message says is that its partition's end was reached."""
     error = message.error()
-    if error is None:
-        return False
-    if error.code() != confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
+    if error is not None and error.code() != confluent_kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
         text = f"the changelog {message.topic()}-{message.partition()} cannot be read: {error}"
         raise EngineError(text)
-    return True

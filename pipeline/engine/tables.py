@@ -104,17 +104,19 @@ class PartitionTables:
         if key and key[0] == OWN:
             self._restore_own(key, value)
         else:
-            self._restored.pop(key, None)
+            restored = self._restored
+            if key in restored:
+                del restored[key]  # what is written again goes to the end
             if value is not None:
-                self._restored[key] = value
+                restored[key] = value
 
     def finish(self) -> None:
         """Apply what was restored. Any error is fatal: a table that missed a record must not decide."""
-        key = b""
+        key, restore = b"", {name.encode(): table.restore for name, table in self._by_name.items()}
         try:
             for key, value in self._restored.items():
-                name, _, entry = key.decode().partition(":")
-                self._by_name[name].restore(entry, value)
+                name, _, entry = key.partition(b":")
+                restore[name](entry.decode(), value)
         except (KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
             raise _unusable(key, error) from error
         self._restored = {}

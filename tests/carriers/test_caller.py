@@ -137,26 +137,6 @@ def test_a_call_that_cannot_be_made_is_refused_and_not_made(caller: Caller, chan
     assert (answer.answer, answer.reason.split(":")[0]) == (Answer.REFUSED, next(iter(change)))
 
 
-def test_a_call_waits_as_long_as_its_command_says(caller: Caller) -> None:
-    loop_times = []
-
-    async def serve(_request: web.Request) -> web.StreamResponse:
-        loop_times.append(asyncio.get_running_loop().time())
-        return issued("o-1")
-
-    async def calling() -> None:
-        loop_times.append(asyncio.get_running_loop().time())
-        runner = web.ServerRunner(web.Server(serve, access_log=None))  # type: ignore[arg-type]
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        command = msgspec.structs.replace(caller.command("o-1"), delay_seconds=SHORT_SECONDS)
-        await caller.call_all(f"http://127.0.0.1:{runner.addresses[0][1]}", [command])
-        await runner.cleanup()
-
-    asyncio.run(calling())
-    assert loop_times[1] - loop_times[0] >= SHORT_SECONDS
-
-
 def test_calls_are_counted_by_what_is_known_after_them(caller: Caller) -> None:
     counter = metrics.CALLS.labels("sf", "query", "unknown")
     before = counter._value.get()  # noqa: SLF001  the library has no other way to read one

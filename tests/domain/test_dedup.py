@@ -51,6 +51,17 @@ def test_the_lines_of_one_sku_are_asked_for_as_one() -> None:
     assert (answers[0].lines, answers[0].units) == (4, 6)
 
 
+def test_an_order_older_than_what_is_remembered_is_held_unless_it_is_known() -> None:
+    dedup, _ = told(submit(created_at=NOON - HOUR_MS))
+    dedup.state.orders.forgotten_ms = NOON - HOUR_MS
+    held = dedup.tell(submit("B", created_at=NOON - HOUR_MS))
+    assert names(held) == ["OrderCreated", "OrderPaid", "OrderHeldForReview", "RequestReview"]
+    assert [event.reason for event in events(held) if hasattr(event, "reason")] == ["TOO_OLD"]
+    assert standing(dedup, "B") is Standing.IN_REVIEW
+    assert names(dedup.tell(submit(created_at=NOON - HOUR_MS))) == ["OrderRepeated"]
+    assert names(dedup.tell(submit("C", created_at=NOON - HOUR_MS + 1))) == ["OrderCreated", "OrderPaid", "PlaceHold"]
+
+
 def test_an_unpaid_order_waits_and_is_forgotten_as_far_as_it_is_not_needed_any_more() -> None:
     dedup, answers = told(unpaid())
     assert names(answers) == ["OrderCreated"]

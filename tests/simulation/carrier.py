@@ -1,9 +1,4 @@
-"""The carrier of a simulation: its book outlives every worker; calls and answers to them get lost.
-
-A limit that is known: a worker that was taken for dead may wake up and make a call that its successor has long settled.
-A create that arrives after the carrier said of its key that there is nothing to void makes a parcel that nobody wants.
-Such keys are noted in `late`, and the judge leaves them out.
-"""
+"""The carrier of a simulation: its book outlives every worker; calls and answers to them get lost."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline import topics
-from pipeline.domain.commands import Answer, CallCarrier, CallKind, RecordAnswer
+from pipeline.domain.commands import Answer, CallCarrier, RecordAnswer
 from tests.agents import flow
 from tests.simulation.broker import Draft
 
@@ -37,8 +32,6 @@ class Carrier(flow.Carrier):
         super().__init__(random.Random(0), 0.0, REFUSE_SHARE)  # noqa: S311  not asked: the schedule decides
         self._world = world
         self._next_report_ms = 0
-        self._not_there: set[str] = set()
-        self.late: set[str] = set()
 
     @asynccontextmanager
     async def connect(
@@ -48,8 +41,6 @@ class Carrier(flow.Carrier):
         process = self._world.current
 
         async def call(command: CallCarrier) -> Sequence[RecordAnswer]:
-            if command.delay_seconds:
-                await process.idle(round(command.delay_seconds * 1000))
             return [await process.ask(lambda: self.take(command), outlives=True)]
 
         yield call
@@ -59,12 +50,7 @@ class Carrier(flow.Carrier):
         trouble = self._world.choose(16) < self._world.schedule.habits.carrier_trouble and not self._world.is_calm
         if trouble and self._world.choose(2):
             return self._answer(command, Answer.UNKNOWN)
-        was_there = command.key in self.book
         answer = self._act(command)
-        if command.kind is CallKind.VOID and not was_there:
-            self._not_there.add(command.key)
-        if command.key in self._not_there and not was_there and command.key in self.book:
-            self.late.add(command.key)
         return self._answer(command, Answer.UNKNOWN) if trouble else answer
 
     @property

@@ -53,6 +53,7 @@ class Consumer:
         self._rejoin = asyncio.Event()
         self._is_unknown = False
         self._news = asyncio.Event()
+        self._seeking = asyncio.Lock()
 
     # --- the engine's own ---
 
@@ -76,13 +77,14 @@ class Consumer:
         return Membership(group, self._joined.generation, self._joined.member, self.process.instance)
 
     async def seek_wait(self, offsets: Mapping[TP, int]) -> None:
-        """Seek, on the other thread."""
+        """Seek, on the other thread, which does what it is asked in the order in which it was asked."""
 
         def seek() -> None:
             self._positions.update({tp: offset for tp, offset in offsets.items() if tp in self._positions})
             self._news.set()
 
-        await self.process.ask(seek)
+        async with self._seeking:
+            await self.process.ask(seek)
 
     async def wait(self, event: asyncio.Event) -> None:
         """Wait for an event."""

@@ -83,7 +83,7 @@ class Judge:
         for partition, offset in transaction.offsets.items():
             former = self._world.broker.group.offsets[partition]
             self._world.note(f"committed: {partition[0]}-{partition[1]} up to {offset}")
-            if offset <= former:
+            if offset < former:
                 self._blame(f"{partition[0]}-{partition[1]} was processed up to {former} and is committed at {offset}")
 
     def _bury(self, letters: Iterable[Entry]) -> None:
@@ -199,8 +199,6 @@ class Judge:
                 consumed[fact.fulfilment_id].update(dict(_units(fact)))
         book = self._world.carrier.book
         for key, parcel in book.items():
-            if key in self._world.carrier.late:
-                continue
             units = Counter({unit.sku: unit.units for unit in parcel.units})
             if consumed.get(key, Counter()) != (units if parcel.collected else Counter()):
                 yield f"the carrier's parcel {key} took {dict(units)}, the stock lost {dict(consumed.get(key, {}))}"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.options import at_least, writable
+from pipeline.errors import SettingsError
 from tests.simulation.mutants import MADE_UP_FOR, MUTANTS
 from tests.simulation.running import Found, report, run_pairs, run_seeds, shrunk
 from tests.simulation.schedule import Schedule
@@ -23,12 +25,10 @@ def main() -> int:
     """Run. Gives 1 when a run failed."""
     options = _options()
     if options.replay:
-        print(report(msgspec.json.decode(options.replay.read_bytes(), type=Schedule), options.mutant))
+        print(report(_read(options.replay), options.mutant))
         return 0
     if options.mutants:
-        for name in MUTANTS:
-            caught = len(run_seeds(options.first, MUTANT_SEEDS, options.processes, name).failed)
-            print(f"{name:40} caught by {caught:3} of {MUTANT_SEEDS} seeds  {MADE_UP_FOR.get(name, '')}")
+        _try_mutants(options)
         return 0
     started = time.monotonic()
     if options.pairs is None:
@@ -51,9 +51,40 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--mutant", default="", choices=["", *MUTANTS], help="break the engine in one place")
     parser.add_argument("--mutants", action="store_true", help="say how many seeds catch each mutant")
+    parser.add_argument("--json", type=Path, help="write what is said of the mutants to this file, too")
     parser.add_argument("--replay", type=Path, help="run the schedule of a file")
     parser.add_argument("--write", type=Path, default=Path(), help="where a schedule that fails goes (%(default)s)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    try:
+        at_least(1, seeds=options.seeds, processes=options.processes)
+        at_least(0, **{"from": options.first})
+        writable(json=options.json)
+        if options.replay:
+            _read(options.replay)
+    except SettingsError as error:
+        parser.exit(2, f"{error}\n")
+    return options
+
+
+def _read(path: Path) -> Schedule:
+    """Read a schedule. Raises SettingsError, which names the file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Schedule)
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"--replay: {path}: {error}"
+        raise SettingsError(message) from error
+
+
+def _try_mutants(options: argparse.Namespace) -> None:
+    """Say by how many schedules each mutant is caught, and by which one first (from 1; 0: by none)."""
+    told: dict[str, dict[str, int]] = {}
+    for name in MUTANTS:
+        failed = run_seeds(options.first, MUTANT_SEEDS, options.processes, name).failed
+        first = min((schedule.seed - options.first + 1 for schedule in failed), default=0)
+        told[name] = {"schedules": MUTANT_SEEDS, "caught": len(failed), "first": first}
+        print(f"{name:40} caught by {len(failed):3} of {MUTANT_SEEDS} seeds  {MADE_UP_FOR.get(name, '')}")
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
 
 
 def _tell(found: Found, options: argparse.Namespace) -> None:

@@ -206,6 +206,15 @@ def test_a_changelog_that_lost_its_records_is_refused(deployment: Deployment) ->
     assert_refused(deployment, "first.changelog", "group holdfast has committed")
 
 
+def test_a_changelog_that_goes_on_after_its_last_checkpoint_is_refused(deployment: Deployment) -> None:
+    worked_once(deployment)
+    producer = confluent_kafka.Producer({"bootstrap.servers": deployment.kafka})
+    producer.produce("second.changelog", b"\x81\xa6number\x07", b"counts:o1", 2)
+    assert producer.flush(30) == 0
+    assert_refused(deployment, "second.changelog-2 goes on after its last checkpoint", "Nothing was processed")
+    assert len(deployment.events()) == 2_000
+
+
 def test_lost_offsets_are_refused_and_not_taken_for_a_first_start(deployment: Deployment) -> None:
     worked_once(deployment)
     admin = AdminClient({"bootstrap.servers": deployment.kafka})

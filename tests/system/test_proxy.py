@@ -70,6 +70,20 @@ def test_a_cut_connection_is_reset_and_comes_back(addresses: tuple[Proxy, str]) 
     assert wait_until(lambda: is_sent(proxied), 20)
 
 
+def test_requests_of_who_is_watched_are_counted_and_pass(addresses: tuple[Proxy, str]) -> None:
+    one, direct = addresses
+    proxied, other = producer(one.address), producer(direct)
+    one.control.give(Rules(watched=True))
+    other.produce(TOPIC, b"4")
+    assert wait_until(lambda: is_sent(other), 10)
+    assert one.control.ask().counts.requests == 0
+    proxied.produce(TOPIC, b"5")
+    assert wait_until(lambda: is_sent(proxied), 10)
+    counts = one.control.give(Rules()).counts
+    assert counts.requests > 0
+    assert not counts.is_effect
+
+
 def test_a_black_hole_holds_what_comes_in_and_lets_it_go(addresses: tuple[Proxy, str]) -> None:
     one, _ = addresses
     proxied = producer(one.address)

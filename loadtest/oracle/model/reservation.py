@@ -1,4 +1,7 @@
-"""What reservation must do. A balance: [on hand, held]; a hold: [state, units left, consumed parts, released parts]."""
+"""What reservation must do. A balance: [on hand, held]; a hold: [state, units left, consumed parts, released parts].
+
+A part is what its fulfilment id has behind the order's id.
+"""
 
 from __future__ import annotations
 
@@ -68,11 +71,16 @@ def _place(tables: Tables, command: Command, answers: Answers) -> None:
 
 def _can_settle(hold: list[Any] | None, command: Command) -> bool:
     """Say whether a part's units are still to be taken out of its hold."""
-    part = command["fulfilment_id"]
+    part = _part(command)
     if hold is None or hold[0] == REFUSED or part in hold[2] or part in hold[3]:
         return False
     left = {sku: count for sku, count in hold[1]}  # noqa: C416 - a pair is a list here
     return all(count <= left.get(sku, 0) for sku, count in _sums(command["units"]).items())
+
+
+def _part(command: Command) -> str:
+    part: str = command["fulfilment_id"]
+    return part.removeprefix(command["order_id"])
 
 
 def _sums(units: Units) -> Counter[str]:
@@ -83,7 +91,7 @@ def _sums(units: Units) -> Counter[str]:
 
 
 def _settle(tables: Tables, command: Command, answers: Answers) -> None:
-    order_id, units, part = command["order_id"], command["units"], command["fulfilment_id"]
+    order_id, units, part = command["order_id"], command["units"], _part(command)
     hold = tables["holds"].get(order_id)
     if hold is None or not _can_settle(hold, command):
         answers.tell("HoldRepeated", order_id)
@@ -93,7 +101,7 @@ def _settle(tables: Tables, command: Command, answers: Answers) -> None:
     for sku, count in units:
         left[sku] = left.get(sku, 0) - count
     still = [[sku, count] for sku, count in left.items() if count]
-    answers.ask("SettleAllocation", part)
+    answers.ask("SettleAllocation", command["fulfilment_id"])
     if command["command"] == "ConsumeHold":
         answers.tell("HoldConsumed", order_id, "consumed")
         tables["holds"][order_id] = [state, still, [*consumed, part], released]

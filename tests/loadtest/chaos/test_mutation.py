@@ -80,3 +80,14 @@ def test_the_table_says_what_is_broken_and_by_what_it_shows() -> None:
 def test_an_unknown_mutant_is_named() -> None:
     with pytest.raises(SettingsError, match="no mutant is called 'nothing'"):
         main(["--mutant", "nothing"])
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--jobs"])
+def test_an_option_that_makes_no_run_is_named(option: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{option}: must be at least 1"):
+        main([option, "0"])
+
+
+def test_what_was_stopped_and_is_whole_says_so() -> None:
+    stopped = outcome(findings=("held I6",)).replace(b'"settled"', b'"stopped_early":true,"settled"')
+    assert (judge("m", 1, stopped, "").caught, judge("m", 1, stopped, "").stopped) == (False, True)

@@ -50,6 +50,7 @@ def outcome(seed: int, *, held: bool = True, lost: int = 0) -> dict[str, Any]:
         ],
         "verdicts": {"invariants": [{"invariant": "I6", "claim": "once", "verdict": "held", "judged": 9}]},
         "seconds": 12.0,
+        "course": {"entries": [{"hit": True, "attempts": 2}, {"hit": False, "attempts": 3}, {"hit": True}]},
     }
 
 
@@ -93,6 +94,7 @@ def test_the_report_names_what_did_not_hold(tmp_path: Path, capsys: pytest.Captu
     text = capsys.readouterr().out
     assert text == as_markdown(read_runs([tmp_path]))
     assert "**1 of 2 held**" in text
+    assert ": 2 of those that hit did so at a later attempt." in text
     assert "- seed 2, broken: event ids unique" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import msgspec
 import pytest
@@ -15,33 +16,58 @@ ORDER = "0123456789abcdef0123456789abcdef"
 pack = msgspec.msgpack.encode
 
 
-def entry(key: bytes, value: object) -> bytes:
-    packed = pack(value)
-    return bytes((len(key),)) + key + struct.pack("<H", len(packed)) + packed
+def page(**entries: object) -> bytes:
+    """Make a page of keys that are no ids."""
+    return page_of("", dict(entries))
 
 
-def page(*entries: bytes, shuffled: bool = False) -> bytes:
-    starts = [sum(map(len, entries[:place])) for place in range(len(entries))]
-    if shuffled:
-        starts.reverse()
-    return pack([1000, b"", struct.pack(f"<{len(starts)}I", *starts), b"".join(entries)])
+def page_of(order: str, entries: dict[str, object]) -> bytes:
+    """Make a page of one block: an entry for each rest of a key that begins with `order`, an id or nothing."""
+    head = bytes.fromhex(order)
+    digests = b"".join(head[3::-1] or struct.pack("<I", zlib.crc32(b"\x01" + rest.encode())) for rest in entries)
+    values = [pack(value) for value in entries.values()]
+    lengths = bytes(map(len, entries)) + struct.pack(f"<{len(values)}H", *map(len, values))
+    block = deflated(lengths + "".join(entries).encode() + b"".join(values))
+    return pack([1000, digests, head[4:] * len(entries), struct.pack("<I", 0), block])
 
 
-HEX_KEY = b"\x00" + bytes.fromhex(ORDER)
+def deflated(plain: bytes) -> bytes:
+    deflating = zlib.compressobj(wbits=-15)
+    return deflating.compress(plain) + deflating.flush()
+
+
 CHECKPOINT = pack({"next_offset": 7, "watermark_ms": 5, "forgotten_ms": {"receivers": 3}})
 
 
-def test_a_page_gives_its_entries_in_the_order_of_the_blob() -> None:
-    made = page(entry(HEX_KEY + b"-1", [1]), entry(b"\x01pool|sku", [2]), shuffled=True)
-    assert list(page_entries(made)) == [(f"{ORDER}-1", pack([1])), ("pool|sku", pack([2]))]
+def test_a_page_gives_its_entries() -> None:
+    assert list(page_entries(page_of(ORDER, {"-1": [1], "": [2]}))) == [(f"{ORDER}-1", pack([1])), (ORDER, pack([2]))]
+    assert list(page_entries(page_of("", {"pool|sku": [3]}))) == [("pool|sku", pack([3]))]
+
+
+def test_a_page_of_several_blocks_has_ids_first_and_then_the_others() -> None:
+    ids = [f"{number:032x}" for number in range(70)]
+    blocks = [
+        deflated(struct.pack("<64B64H64s", *[0] * 64, *[1] * 64, bytes(range(64)))),
+        deflated(struct.pack("<8B8H", *[0] * 6, 1, 2, *[1] * 8) + b"abb" + bytes(range(64, 72))),
+    ]
+    made = pack(
+        [
+            1000,
+            struct.pack("<72I", *[0] * 70, 5, 6),
+            b"".join(bytes.fromhex(one)[4:] for one in ids),
+            struct.pack("<2I", 0, len(blocks[0])),
+            b"".join(blocks),
+        ]
+    )
+    assert list(page_entries(made)) == [(key, bytes((at,))) for at, key in enumerate([*ids, "a", "bb"])]
 
 
 def test_what_is_outside_shadows_and_the_newer_page_counts() -> None:
     log = changelog(
         {
             b"!checkpoint": CHECKPOINT,
-            b"!page:holds:9": page(entry(b"\x01a", 1), entry(b"\x01b", 1), entry(b"\x01c", 1)),
-            b"!page:holds:10": page(entry(b"\x01b", 2), entry(b"\x01d", 2), entry(b"\x01d", 3)),
+            b"!page:holds:9": page(a=1, b=1, c=1),
+            b"!page:holds:10": page(b=2, d=3),
             b"holds:c": pack(4),
         }
     )
@@ -50,7 +76,7 @@ def test_what_is_outside_shadows_and_the_newer_page_counts() -> None:
 
 
 def test_nil_outside_a_page_hides_what_is_inside() -> None:
-    log = changelog({b"!checkpoint": CHECKPOINT, b"!page:t:0": page(entry(b"\x01a", 1)), b"t:a": pack(None)})
+    log = changelog({b"!checkpoint": CHECKPOINT, b"!page:t:0": page(a=1), b"t:a": pack(None)})
     assert log.entries == {}
 
 
@@ -58,8 +84,11 @@ def test_nil_outside_a_page_hides_what_is_inside() -> None:
     "records",
     [
         {b"!page:t:0": b"\x91\x01"},
-        {b"!page:t:0": pack([1, b"", struct.pack("<I", 0), b"\x05ab"])},
-        {b"!page:t:0": pack([1, b"", struct.pack("<I", 90), b"\x01a\x00\x00"])},
+        {b"!page:t:0": pack([1, b"1234", b"", struct.pack("<I", 0), b"no deflate"])},
+        {b"!page:t:0": pack([1, b"1234", b"", struct.pack("<I", 0), deflated(b"\x05\x00\x00ab")])},
+        {b"!page:t:0": pack([1, b"1234", b"", struct.pack("<I", 0), deflated(b"\x01")])},
+        {b"!page:t:0": pack([1, b"12345", b"", b"", b""])},
+        {b"!page:t:0": pack([1, b"1234", b"", b"", b""])},
         {b"!nobody-knows": b""},
         {b"!checkpoint": b"\xc1"},
     ],

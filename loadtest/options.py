@@ -1,0 +1,27 @@
+"""Checks of what a command was given, before anything is started for it: each failure is one line with its option."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def at_least(least: int, **numbers: int | None) -> None:
+    """Check numbers by the names of their options. Raises SettingsError; None, an option not given, is right."""
+    for name, number in numbers.items():
+        if number is not None and number < least:
+            message = f"--{name.replace('_', '-')}: must be at least {least} (it is {number})"
+            raise SettingsError(message)
+
+
+def writable(**files: Path | None) -> None:
+    """Check that files can be written where they are wanted. Raises SettingsError; None is right."""
+    for name, file in files.items():
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            what = "is a folder" if file.is_dir() else "is in no folder that there is"
+            message = f"--{name.replace('_', '-')}: {file} {what}"
+            raise SettingsError(message)
