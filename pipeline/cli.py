@@ -29,6 +29,7 @@ COMMANDS = {
     "sandbox": Command("pipeline.carriers.sandbox", "a local carrier that speaks SF's format"),
     "rules": Command("pipeline.rules.main", "show, check, try, activate, switch, roll back the review rules"),
     "status": Command("sinks.status", "show where an order stands"),
+    "explain": Command("sinks.explain", "tell an order's whole story: each step, its cause, its rules and scores"),
 }
 
 
