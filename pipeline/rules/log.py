@@ -70,7 +70,10 @@ def read_to_end(settings: Settings, start: TopicPartition) -> Iterator[confluent
                     raise HoldfastError(text)
     finally:
         consumer.close()
-    text = f"{start.topic}-{start.partition} gave no record and no end for {READ_SECONDS_MAX:g} s"
+    text = (
+        f"{start.topic}-{start.partition} gave nothing for {READ_SECONDS_MAX:g} s, not even its end: "
+        f"is Kafka at {settings.kafka}?"
+    )
     raise HoldfastError(text)
 
 

@@ -6,13 +6,14 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline import topics
 from pipeline.domain import rules
 from pipeline.domain.commands import SubmitOrder
 from pipeline.domain.rules_book import Action
 from pipeline.engine import clients
+from pipeline.errors import HoldfastError
 from pipeline.rules.log import METADATA_SECONDS, read_to_end
 
 if TYPE_CHECKING:
@@ -64,17 +65,30 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 def past_orders(settings: Settings, last: int) -> list[Past]:
     """Read the last submissions of orders, the oldest first. Raises HoldfastError."""
-    reader = clients.committed_reader(settings)
-    try:
-        found = reader.list_topics(topics.ORDER_COMMANDS.name, METADATA_SECONDS).topics[topics.ORDER_COMMANDS.name]
-        ends = {
-            number: reader.get_watermark_offsets(TopicPartition(topics.ORDER_COMMANDS.name, number), METADATA_SECONDS)
-            for number in found.partitions
-        }
-    finally:
-        reader.close()
+    ends = _ends(settings)
     past = [one for number, (low, high) in ends.items() for one in _of_partition(settings, number, (low, high), last)]
     return sorted(past, key=lambda one: one.appended_ms)[-last:]
+
+
+def _ends(settings: Settings) -> dict[int, tuple[int, int]]:
+    """Give the first and the next offset of each partition of order.commands. Raises HoldfastError."""
+    name = topics.ORDER_COMMANDS.name
+    reader = clients.committed_reader(settings)
+    try:
+        found = reader.list_topics(name, METADATA_SECONDS).topics[name]
+        ends = {
+            number: reader.get_watermark_offsets(TopicPartition(name, number), METADATA_SECONDS)
+            for number in found.partitions
+        }
+    except KafkaException as error:
+        message = f"topic {name} cannot be looked at: {error.args[0].str()}"
+        raise HoldfastError(message) from error
+    finally:
+        reader.close()
+    if found.error is not None or not ends:
+        message = f"topic {name} does not exist: run `python -m pipeline topics`"
+        raise HoldfastError(message)
+    return ends
 
 
 def _of_partition(settings: Settings, number: int, ends: tuple[int, int], last: int) -> Iterable[Past]:
