@@ -4,25 +4,58 @@ from __future__ import annotations
 
 from pipeline import topics
 from pipeline.domain import reservation
-from pipeline.domain.commands import RequestReview, StockCommand
-from pipeline.domain.routing_commands import CancelRoute, OpenWarehouse, RouteOrder, SettleAllocation, StockShelf
+from pipeline.domain.commands import RequestReview
+from pipeline.domain.routing_commands import (
+    CancelRoute,
+    ExpediteRoute,
+    OpenWarehouse,
+    ReplaceRouteAddress,
+    RouteOrder,
+    SettleAllocation,
+    StockShelf,
+)
 from pipeline.engine.stage import DecidingStage, decoder
+from tables.bundles import BUNDLES
 from tables.feeds import FEEDS
+from tables.flashes import FLASHES
 from tables.holds import HOLDS
+from tables.holds_apart import HOLDS_APART
+from tables.in_transit import IN_TRANSIT
+from tables.inbounds import INBOUNDS
 from tables.networks import NETWORKS
+from tables.pending_holds import PENDING_HOLDS
+from tables.safety_levels import SAFETY_LEVELS
 from tables.stock import STOCK
+from tables.sub_stock import SUB_STOCK
+from tables.waits import WAITS
 
 RESERVATION = DecidingStage(
     name="reservation",
     reads=topics.STOCK_COMMANDS,
-    decode=decoder(StockCommand),
+    decode=decoder(reservation.StockCommand),
     state=reservation.State,
-    tables=(STOCK, HOLDS, FEEDS, NETWORKS),
+    tables=(
+        STOCK,
+        HOLDS,
+        FEEDS,
+        NETWORKS,
+        SUB_STOCK,
+        IN_TRANSIT,
+        INBOUNDS,
+        FLASHES,
+        BUNDLES,
+        SAFETY_LEVELS,
+        PENDING_HOLDS,
+        WAITS,
+        HOLDS_APART,
+    ),
     decide=reservation.decide,
     evolve=reservation.evolve,
     writes={
         RouteOrder: topics.ROUTING_COMMANDS,
         CancelRoute: topics.ROUTING_COMMANDS,
+        ExpediteRoute: topics.ROUTING_COMMANDS,
+        ReplaceRouteAddress: topics.ROUTING_COMMANDS,
         SettleAllocation: topics.ROUTING_COMMANDS,
         StockShelf: topics.ROUTING_COMMANDS,
         OpenWarehouse: topics.ROUTING_COMMANDS,

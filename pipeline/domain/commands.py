@@ -80,6 +80,7 @@ class ConfirmHold(Command, frozen=True, kw_only=True):
 
     pool: str
     order_id: str
+    paid_minor: int = 0
 
 
 class CancelHold(Command, frozen=True, kw_only=True):
@@ -126,6 +127,8 @@ class ReceiveStock(Command, frozen=True, kw_only=True):
     feed_id: str
     warehouse: Name
     units: tuple[SkuUnits, ...]
+    inbound_id: str = ""
+    """The announced delivery that they are of."""
 
 
 class AdjustStock(Command, frozen=True, kw_only=True):
@@ -138,8 +141,6 @@ class AdjustStock(Command, frozen=True, kw_only=True):
     change_units: UnitsChange
     reason: str
 
-
-StockCommand = PlaceHold | CancelHold | ConsumeHold | ReleaseHold | RegisterWarehouse | ReceiveStock | AdjustStock
 
 # --- to waybill, keyed by fulfilment order ---
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.orders import SkuUnits
+from pipeline.domain.orders import SkuUnits, SubPool
 
 
 class Event(
@@ -124,12 +124,19 @@ class RefundDue(Event, frozen=True, kw_only=True):
 
 
 class HoldPlaced(Event, frozen=True, kw_only=True):
-    """All units of the order are held."""
+    """All units of the order are held, or waited for: see `stock_events`. `expires_at`: unless it is confirmed by then.
+
+    `expanded` says that bundles were taken apart.
+    """
 
     from_state: str = "paid"
     to_state: str = "locked"
     pool: str
     units: tuple[SkuUnits, ...]
+    sub_pool: SubPool = SubPool.STOCK
+    waiting: tuple[SkuUnits, ...] = ()
+    expires_at: int | None = None
+    expanded: bool = False
 
 
 class HoldRefused(Event, frozen=True, kw_only=True):
@@ -167,6 +174,8 @@ class HoldReleased(Event, frozen=True, kw_only=True):
     fulfilment_id: str
     units: tuple[SkuUnits, ...]
     reason: str
+    waiting: tuple[SkuUnits, ...] = ()
+    """What was waited for, and is not any more."""
 
 
 class WarehouseRegistered(Event, frozen=True, kw_only=True):
@@ -186,6 +195,7 @@ class StockReceived(Event, frozen=True, kw_only=True):
     feed_id: str
     warehouse: str
     units: tuple[SkuUnits, ...]
+    inbound_id: str = ""
 
 
 class StockAdjusted(Event, frozen=True, kw_only=True):

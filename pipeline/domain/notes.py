@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.domain.commands import Fulfilment
-from pipeline.domain.orders import ShipTo, SkuUnits
+from pipeline.domain.orders import ShipTo, SkuUnits, SubPool
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True):
@@ -35,3 +35,25 @@ class FulfilmentNoted(Note, frozen=True, kw_only=True):
     fulfilment_id: str
     fulfilment: Fulfilment
     ship_to: ShipTo | None = None
+
+
+class HoldNoted(Note, frozen=True, kw_only=True):
+    """What an order will be routed with that is not routed yet; from reservation."""
+
+    order_id: str
+    pool: str
+    units: tuple[SkuUnits, ...]
+    ship_to: ShipTo
+    sub_pool: SubPool
+    may_split: bool
+    priority: int
+    since: int
+    expires_at: int | None = None
+    stock_gate: str = ""
+
+
+class AddressNoted(Note, frozen=True, kw_only=True):
+    """Where an order goes by now; from reservation."""
+
+    order_id: str
+    ship_to: ShipTo

@@ -135,12 +135,13 @@ OrderNews = SubmitOrder | PayOrder | CancelOrder | ChangeAddress | ExpediteOrder
 
 
 class TrimHold(Command, frozen=True, kw_only=True):
-    """Release a part of what an order holds, as long as it is not routed; from dedup."""
+    """Release a part of what an order holds, as long as it is not routed; from dedup. A `trim_id` counts once."""
 
     pool: str
     order_id: str
     units: tuple[SkuUnits, ...]
     reason: str
+    trim_id: str = ""
 
 
 class ExpediteHold(Command, frozen=True, kw_only=True):

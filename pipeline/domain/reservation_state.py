@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
-
-import msgspec
 
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import (
@@ -17,16 +14,26 @@ from pipeline.domain.events import (
     HoldReleased,
     HoldRepeated,
     OrderCancelled,
+    RefundDue,
     StockAdjusted,
     StockFeedRefused,
     StockFeedRepeated,
     StockReceived,
     WarehouseRegistered,
 )
-from pipeline.domain.orders import SkuUnits
+from pipeline.domain.notes import AddressNoted, HoldNoted
+from pipeline.domain.orders import SkuUnits, SubPool
+from pipeline.domain.reservation_balances import apart, move
+from pipeline.domain.reservation_facts import drop_pending, give_up, note, stock_fact, wait_for
+from pipeline.domain.reservation_index import Index
+from pipeline.domain.reservation_stock_facts import arrive, replenish, sell
+from pipeline.domain.reservation_values import Hold, HoldState, Network
+from pipeline.domain.stock_events import HoldRegained, StockEvent
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    from pipeline.domain.reservation_values import Balance, Bundle, Flash, Inbound, Pending, Safety, Wait
 
 Event = (
     HoldPlaced
@@ -36,59 +43,48 @@ Event = (
     | HoldReleased
     | CancelRequested
     | OrderCancelled
+    | RefundDue
     | WarehouseRegistered
     | StockReceived
     | StockAdjusted
     | StockFeedRepeated
     | StockFeedRefused
+    | HoldRegained
+    | StockEvent
 )
-
-
-class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A SKU's units in a pool: 0 <= held <= on_hand."""
-
-    on_hand: int
-    held: int
-
-
-EMPTY = Balance(0, 0)
-
-
-class HoldState(StrEnum):
-    """What became of the request to hold an order's units."""
-
-    HELD = "locked"
-    REFUSED = "refused"
-    CANCELLING = "cancelling"
-
-
-class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order's hold: the units still outstanding, and the parts that are settled, by their way (`part_of`)."""
-
-    state: HoldState
-    units: tuple[SkuUnits, ...] = ()
-    consumed: tuple[str, ...] = ()
-    released: tuple[str, ...] = ()
-
-    def is_settled(self) -> bool:
-        """Say whether nothing is held any more."""
-        return not self.units
-
-
-class Network(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A pool's warehouses."""
-
-    warehouses: tuple[str, ...]
+Fact = Event | HoldNoted | AddressNoted
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`stock` by `pool|SKU`, `holds` by order id, `feeds` (the feed's time) by `pool|feed id`, `networks` by pool."""
+    """`stock` by `pool|SKU`, `holds` by order id, `feeds` (the feed's time) by `pool|feed id`, `networks` by pool.
+
+    `sub_stock` by `pool|sub-pool|SKU`, `in_transit` (units), `flashes`, `bundles` and `safety` by `pool|SKU`,
+    `inbounds` by `pool|inbound id`, `pending` and `apart` (where units are held, if not in stock) by order id, `waits`
+    by `order id|SKU`.
+    """
 
     stock: MutableMapping[str, Balance]
     holds: MutableMapping[str, Hold]
     feeds: MutableMapping[str, int]
     networks: MutableMapping[str, Network]
+    sub_stock: MutableMapping[str, Balance]
+    in_transit: MutableMapping[str, int]
+    inbounds: MutableMapping[str, Inbound]
+    flashes: MutableMapping[str, Flash]
+    bundles: MutableMapping[str, Bundle]
+    safety: MutableMapping[str, Safety]
+    pending: MutableMapping[str, Pending]
+    waits: MutableMapping[str, Wait]
+    apart: MutableMapping[str, SubPool]
+    index: Index = field(init=False, compare=False, default_factory=Index)
+
+
+def ready(state: State) -> Index:
+    """Give the queues, built if they were not."""
+    if not state.index.is_built:
+        state.index.build(state.pending, state.waits, state.flashes)
+    return state.index
 
 
 def part_of(order_id: str, fulfilment_id: str) -> str:
@@ -96,43 +92,70 @@ def part_of(order_id: str, fulfilment_id: str) -> str:
     return fulfilment_id.removeprefix(order_id)
 
 
-def evolve(state: State, event: Event) -> None:
-    """Apply an event."""
-    match event:
-        case HoldPlaced():
-            state.holds[event.order_id] = Hold(HoldState.HELD, event.units)
-            _change(state, event.pool, event.units, 0, 1)
+def evolve(state: State, fact: Fact) -> None:
+    """Apply a fact."""
+    match fact:
+        case HoldPlaced() | HoldRegained():
+            _hold(state, fact)
         case HoldRefused():
-            state.holds[event.order_id] = Hold(HoldState.REFUSED)
-        case HoldConsumed():
-            _settle(state, event)
-            _change(state, event.pool, event.units, -1, -1)
-        case HoldReleased():
-            _settle(state, event)
-            _change(state, event.pool, event.units, 0, -1)
+            state.holds[fact.order_id] = Hold(HoldState.REFUSED)
+        case HoldConsumed() | HoldReleased():
+            _let_go(state, fact)
         case CancelRequested():
-            hold = state.holds[event.order_id]
-            state.holds[event.order_id] = Hold(HoldState.CANCELLING, hold.units, hold.consumed, hold.released)
+            hold = state.holds[fact.order_id]
+            state.holds[fact.order_id] = Hold(HoldState.CANCELLING, hold.units, hold.consumed, hold.released)
+        case RefundDue():
+            state.holds[fact.order_id] = Hold(HoldState.REFUND_DUE)
+            drop_pending(state, fact.order_id)
         case HoldRepeated() | OrderCancelled() | StockFeedRepeated():
             pass
         case WarehouseRegistered() | StockReceived() | StockAdjusted() | StockFeedRefused():
-            state.feeds[f"{event.pool}|{event.feed_id}"] = event.at
-            _feed(state, event)
+            state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
+            _feed(state, fact)
+        case HoldNoted() | AddressNoted():
+            note(state, fact)
         case _:
-            assert_never(event)
+            stock_fact(state, fact)
 
 
 def _change(state: State, pool: str, units: tuple[SkuUnits, ...], on_hand: int, held: int) -> None:
-    """Move units: `on_hand` and `held` say by which multiple of each."""
-    prefix, stock = f"{pool}|", state.stock
-    for unit in units:
-        key, count = prefix + unit.sku, unit.units
-        before = stock.get(key, EMPTY)
-        after = Balance(before.on_hand + on_hand * count, before.held + held * count)
-        if not 0 <= after.held <= after.on_hand:
-            message = f"{key}: {after.held} units held of {after.on_hand}, before it were {before}"
-            raise InvariantError(message)
-        stock[key] = after
+    """Move units of what is in stock: `on_hand` and `held` say by which multiple of each."""
+    move(state.stock, f"{pool}|", units, on_hand, held)
+
+
+def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
+    """Hold what is there, and queue the order for the rest."""
+    order_id, pool = event.order_id, event.pool
+    hold_state = HoldState(event.to_state)
+    state.holds[order_id] = Hold(hold_state, event.units)
+    if event.sub_pool is SubPool.FLASH:
+        state.apart[order_id] = SubPool.FLASH
+        move(state.sub_stock, apart(pool, SubPool.FLASH), event.units, 0, 1)
+    else:
+        _change(state, pool, event.units, 0, 1)
+    if event.waiting:
+        wait_for(state, order_id, event.waiting)
+    if hold_state is HoldState.HELD and isinstance(event, HoldRegained):
+        drop_pending(state, order_id)
+    if state.safety and hold_state is not HoldState.TENTATIVE:
+        sell(state, event, (*event.units, *event.waiting))
+
+
+def _let_go(state: State, event: HoldConsumed | HoldReleased) -> None:
+    """Take units out of their hold: they are gone, or free again."""
+    on_hand = -1 if isinstance(event, HoldConsumed) else 0
+    sub_pool = state.apart.get(event.order_id) if state.apart else None
+    if isinstance(event, HoldReleased) and event.order_id in state.pending:
+        give_up(state, event, HoldState.RELEASED)
+        drop_pending(state, event.order_id)
+    else:
+        _settle(state, event)
+    if sub_pool is None:
+        _change(state, event.pool, event.units, on_hand, -1)
+        return
+    move(state.sub_stock, apart(event.pool, sub_pool), event.units, on_hand, -1)
+    if not state.holds[event.order_id].units:
+        state.apart.pop(event.order_id, None)
 
 
 def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
@@ -164,9 +187,12 @@ def _feed(state: State, event: WarehouseRegistered | StockReceived | StockAdjust
             if event.warehouse not in known.warehouses:
                 state.networks[event.pool] = Network((*known.warehouses, event.warehouse))
         case StockReceived():
-            _change(state, event.pool, event.units, 1, 0)
+            _change(state, event.pool, arrive(state, event), 1, 0)
+            replenish(state, event, event.units)
         case StockAdjusted():
-            _change(state, event.pool, (SkuUnits(event.sku, event.change_units),), 1, 0)
+            units = (SkuUnits(event.sku, event.change_units),)
+            _change(state, event.pool, units, 1, 0)
+            replenish(state, event, units)
         case StockFeedRefused():
             pass
         case _:

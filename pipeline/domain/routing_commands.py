@@ -51,3 +51,19 @@ class OpenWarehouse(Command, frozen=True, kw_only=True):
 
 
 RoutingCommand = RouteOrder | CancelRoute | SettleAllocation | StockShelf | OpenWarehouse
+
+
+class ExpediteRoute(Command, frozen=True, kw_only=True):
+    """Serve a routed order before others."""
+
+    pool: str
+    order_id: str
+    priority: int
+
+
+class ReplaceRouteAddress(Command, frozen=True, kw_only=True):
+    """Send a routed order somewhere else, if it still can be."""
+
+    pool: str
+    order_id: str
+    ship_to: ShipTo

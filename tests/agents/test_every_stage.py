@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agents import STAGE_NAMES, stages
 from agents.carrier_calls import CARRIER_CALLS
 from pipeline.domain import commands as domain_commands
-from pipeline.domain.commands import Command, RecordAnswer
+from pipeline.domain.commands import Command, RecordAnswer, Tick
 from pipeline.domain.events import Event
 from pipeline.domain.notes import Note
 from pipeline.domain.routing_commands import StockShelf
@@ -45,7 +45,7 @@ def test_a_repeat_gets_its_first_answer(stage: DecidingStage, data: st.DataObjec
         first = folded.tell(command)
         before = folded.tables()
         again = folded.tell(command)
-        assert again, "no command goes without an answer"
+        assert again or isinstance(command, Tick), "no command goes without an answer"
         if isinstance(command, StockShelf):
             continue  # no request of its own: reservation, which sends it, counts each feed once
         if any(isinstance(answer, WaybillUnknown) for answer in first):

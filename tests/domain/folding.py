@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +24,8 @@ def fresh_state(stage: DecidingStage) -> Any:  # noqa: ANN401  each stage has it
 def tables(stage: DecidingStage, state: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
     """Copy a state's tables, by name."""
     return {
-        table.name: dict(getattr(state, name)) for table, name in zip(stage.tables, type(state).__slots__, strict=True)
+        table.name: dict(getattr(state, one.name))
+        for table, one in zip(stage.tables, [one for one in fields(state) if one.init], strict=True)
     }
 
 

@@ -4,51 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from hypothesis import strategies as st
 
 from pipeline.domain.commands import (
-    AdjustStock,
     Answer,
     CallKind,
     CancelFulfilment,
-    CancelHold,
     CancelOrder,
-    ConsumeHold,
     Fulfilment,
     IssueWaybill,
     PayOrder,
-    PlaceHold,
-    ReceiveStock,
     RecordAnswer,
-    RegisterWarehouse,
-    ReleaseHold,
     Report,
     ReportShipment,
     StopTracking,
     TrackShipment,
 )
 from pipeline.domain.ingest import Arrival
-from pipeline.domain.orders import OrderStatus, SkuUnits, fulfilment_id
+from pipeline.domain.orders import OrderStatus, SkuUnits
 from pipeline.domain.routing_commands import CancelRoute, OpenWarehouse, RouteOrder, SettleAllocation, StockShelf
-from tests.domain.orders import HOUR_MS, NOON, POOL, SHIP_TO, lines, order_id, submit
+from tests.domain.draws import (
+    SKUS,
+    degrees,
+    fulfilments,
+    order_ids,
+    pools,
+    reasons,
+    ship_to,
+    some_units,
+    times,
+    warehouses,
+)
+from tests.domain.orders import POOL, SHIP_TO, lines, submit
+from tests.domain.stock_histories import stock_commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SKUS = ("X", "Y", "Z")
-WAREHOUSES = ("w1", "w2")
-ORDERS = tuple(order_id(name) for name in "ABC")
-
-times = st.integers(NOON, NOON + 3 * HOUR_MS)
-pools = st.just(POOL)
-order_ids = st.sampled_from(ORDERS)
-fulfilments = st.builds(fulfilment_id, order_ids, st.integers(0, 2))
-some_units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 3), min_size=1).map(
-    lambda units: tuple(SkuUnits(sku, units[sku]) for sku in sorted(units))
-)
-reasons = st.sampled_from(("buyer", "other"))
-ship_to = st.sampled_from((SHIP_TO, msgspec.structs.replace(SHIP_TO, province="Narnia")))
 
 
 @st.composite
@@ -71,51 +62,6 @@ def submissions(draw: st.DrawFn) -> Any:  # noqa: ANN401
 pays = st.builds(PayOrder, at=times, pool=pools, order_id=order_ids, paid_minor=st.integers(1, 3))
 cancels = st.builds(CancelOrder, at=times, pool=pools, order_id=order_ids, reason=reasons)
 order_commands = st.one_of(submissions(), pays, cancels)
-
-feed_ids = st.sampled_from(("f1", "f2", "f3", "f4"))
-warehouses = st.sampled_from(WAREHOUSES)
-degrees = st.sampled_from((20.0, 30.0, 40.0))
-stock_commands = st.one_of(
-    st.builds(PlaceHold, at=times, pool=pools, order_id=order_ids, units=some_units, ship_to=ship_to),
-    st.builds(CancelHold, at=times, pool=pools, order_id=order_ids, reason=reasons),
-    st.builds(ConsumeHold, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, units=some_units),
-    st.builds(
-        ReleaseHold,
-        at=times,
-        pool=pools,
-        order_id=order_ids,
-        fulfilment_id=fulfilments,
-        units=some_units,
-        reason=reasons,
-    ),
-    st.builds(
-        RegisterWarehouse,
-        at=times,
-        pool=pools,
-        feed_id=st.sampled_from(("g1", "g2")),
-        warehouse=warehouses,
-        latitude=degrees,
-        longitude=degrees,
-    ),
-    st.builds(
-        ReceiveStock,
-        at=times,
-        pool=pools,
-        feed_id=feed_ids,
-        warehouse=warehouses,
-        units=st.lists(st.builds(SkuUnits, st.sampled_from(SKUS), st.integers(-1, 9)), max_size=3).map(tuple),
-    ),
-    st.builds(
-        AdjustStock,
-        at=times,
-        pool=pools,
-        feed_id=feed_ids,
-        warehouse=warehouses,
-        sku=st.sampled_from(SKUS),
-        change_units=st.integers(-9, 9),
-        reason=reasons,
-    ),
-)
 
 routing_commands = st.one_of(
     st.builds(RouteOrder, at=times, pool=pools, order_id=order_ids, units=some_units, ship_to=ship_to),

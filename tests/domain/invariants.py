@@ -6,17 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.domain.dedup_state import Parked, Standing, Waiting
-from pipeline.domain.events import HoldConsumed, StockAdjusted, StockReceived
 from pipeline.domain.routing_state import SHIPPED
 from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
 from pipeline.domain.tracking_state import LEFT, PARKED_REPORTS_MAX, Status
 from pipeline.domain.waybill_state import AttemptState
+from tests.domain.stock_invariants import check_reservation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pipeline.domain import dedup, reservation, routing, tracking, waybill
-    from pipeline.domain.orders import SkuUnits
+    from pipeline.domain import dedup, routing, tracking, waybill
     from tests.domain.folding import Folded
 
 
@@ -41,30 +38,6 @@ def check_dedup(folded: Folded) -> None:
     for receiver in state.receivers.values():
         assert list(receiver.recent) == sorted(receiver.recent, key=lambda order: (order.created_at, order.order_id))
         assert all(order.order_id in state.orders for order in receiver.recent)
-
-
-def check_reservation(folded: Folded) -> None:
-    """Check 0 <= held <= on hand; held is what the open holds hold; on hand is what came less what went."""
-    state: reservation.State = folded.state
-    held = count(unit for hold in state.holds.values() for unit in hold.units)
-    on_hand: Counter[str] = Counter()
-    for fact in folded.facts:
-        match fact:
-            case StockReceived():
-                on_hand.update(count(fact.units))
-            case StockAdjusted():
-                on_hand[fact.sku] += fact.change_units
-            case HoldConsumed():
-                on_hand.subtract(count(fact.units))
-    for key, balance in state.stock.items():
-        sku = key.partition("|")[2]
-        assert 0 <= balance.held <= balance.on_hand, key
-        assert balance.held == held.pop(sku, 0), key
-        assert balance.on_hand == on_hand[sku], key
-    assert not +held
-    for hold in state.holds.values():
-        settled = (*hold.consumed, *hold.released)
-        assert len(set(settled)) == len(settled)
 
 
 def check_routing(folded: Folded) -> None:
@@ -112,11 +85,3 @@ def check_tracking(folded: Folded) -> None:
             assert shipment.units, key
         assert key not in state.parked
     assert all(0 < len(parked.reports) <= PARKED_REPORTS_MAX for parked in state.parked.values())
-
-
-def count(units: Iterable[SkuUnits]) -> Counter[str]:
-    """Sum units by SKU."""
-    sums: Counter[str] = Counter()
-    for unit in units:
-        sums[unit.sku] += unit.units
-    return sums

@@ -17,13 +17,14 @@ from pipeline.domain.commands import (
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import HoldConsumed, HoldPlaced, HoldRefused, HoldRepeated
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.reservation import SHORT_NAMED_MAX, WAREHOUSES_PER_POOL_MAX
+from pipeline.domain.reservation_feeds import WAREHOUSES_PER_POOL_MAX
+from pipeline.domain.reservation_holds import SHORT_NAMED_MAX
 from tests.domain.folding import names, requests
 from tests.domain.orders import NOON, POOL, SHIP_TO, order_id, units
 from tests.domain.stages import folded
 
 if TYPE_CHECKING:
-    from pipeline.domain.reservation_state import Balance
+    from pipeline.domain.reservation_values import Balance
     from tests.domain.folding import Folded
 
 A = order_id("A")

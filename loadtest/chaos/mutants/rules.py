@@ -18,7 +18,7 @@ from pipeline.domain import dedup, reservation, reservation_state
 from pipeline.domain.commands import SubmitOrder
 from pipeline.domain.dedup_state import Parked
 from pipeline.domain.events import OrderRepeated
-from pipeline.domain.reservation_state import EMPTY, Balance
+from pipeline.domain.reservation_values import EMPTY, Balance
 from pipeline.engine import clients, deciding
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.outputs import ORDER_EVENTS

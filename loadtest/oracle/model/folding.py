@@ -35,7 +35,12 @@ MODELS = (
     StageModel("tracking", "tracking.commands", tracking.TABLES, tracking.fold),
 )
 RAW_TOPIC, CALLS_TOPIC = "orders.raw", "carrier.calls"
-FROM_OUTSIDE = frozenset({"RegisterWarehouse", "ReceiveStock", "AdjustStock", "ReportShipment"})
+FROM_OUTSIDE = frozenset(
+    {
+        *("RegisterWarehouse", "ReceiveStock", "AdjustStock", "ReportShipment", "Tick"),
+        *("AnnounceInbound", "CloseInbound", "TransferStock", "OpenFlash", "DefineBundle", "SetSafety"),
+    }
+)
 """The commands that nobody in the pipeline asks for."""
 ORDER_NEWS = frozenset({"SubmitOrder", "PayOrder", "CancelOrder"})
 

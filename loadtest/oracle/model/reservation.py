@@ -1,162 +1,280 @@
-"""What reservation must do. A balance: [on hand, held]; a hold: [state, units left, consumed parts, released parts].
+"""What reservation must do with orders. A hold: [state, units held, consumed parts, released parts].
 
 A part is what its fulfilment id has behind the order's id.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from loadtest.oracle.model import reservation_feeds, reservation_later
+from loadtest.oracle.model.reservation_stock import (
+    CANCELLING,
+    EXPIRED,
+    EXPIRES,
+    FLASH,
+    FROZEN,
+    GATE,
+    HELD,
+    LEFT,
+    MAY_SPLIT,
+    POOL,
+    PRESALE,
+    REFUSED,
+    STOCK,
+    SUB_POOL,
+    TENTATIVE,
+    TRIMS,
+    UNITS,
+    WAITING,
+    Units,
+    alarm,
+    back_from_flash,
+    balance,
+    change,
+    give_up,
+    pairs,
+    sell,
+    serve,
+    sums,
+    wait,
+    waited_for,
+    waiting_of,
+)
 
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("stock", "holds", "feeds", "networks")
-WAREHOUSES_MAX = 64
-HELD, REFUSED, CANCELLING = "locked", "refused", "cancelling"
-Units = list[list[Any]]
+TABLES = (
+    *("stock", "holds", "feeds", "networks", "sub_stock", "in_transit", "inbounds", "flashes", "bundles"),
+    *("safety_levels", "pending_holds", "waits", "holds_apart"),
+)
+UNROUTED = (TENTATIVE, WAITING, FROZEN)
+TRIMS_MAX, ASKED_MAX = 16, 10**12
 
 
 def fold(tables: Tables, command: Command, answers: Answers) -> None:
     """Answer a command, and move the tables."""
-    match command["command"]:
-        case "PlaceHold":
-            _place(tables, command, answers)
-        case "ConsumeHold" | "ReleaseHold":
-            _settle(tables, command, answers)
-        case "CancelHold":
-            _cancel(tables, command, answers)
-        case "RegisterWarehouse" | "ReceiveStock" | "AdjustStock" as name:
-            feed = f"{command['pool']}|{command['feed_id']}"
-            if feed in tables["feeds"]:
-                answers.tell("StockFeedRepeated")
-                return
-            tables["feeds"][feed] = command["at"]
-            {"RegisterWarehouse": _register, "ReceiveStock": _receive, "AdjustStock": _adjust}[name](
-                tables, command, answers
-            )
-        case name:
-            raise KeyError(name)
+    folds = {
+        "PlaceHold": _place,
+        "ConfirmHold": _confirm,
+        "ApproveHold": _approve,
+        "CancelHold": _cancel,
+        "TrimHold": _trim,
+        "ExpediteHold": reservation_later.expedite,
+        "ReplaceAddress": reservation_later.readdress,
+        "ConsumeHold": reservation_later.settle,
+        "ReleaseHold": reservation_later.settle,
+        "Tick": reservation_later.tick,
+    }
+    folds.get(command["command"], reservation_feeds.fold)(tables, command, answers)
 
 
-def _change(tables: Tables, pool: str, units: Units, on_hand: int, held: int) -> None:
-    stock = tables["stock"]
-    for sku, count in units:
-        before = stock.get(f"{pool}|{sku}", (0, 0))
-        stock[f"{pool}|{sku}"] = [before[0] + on_hand * count, before[1] + held * count]
+# --- asking ---
+
+
+def _expand(tables: Tables, pool: str, units: Units) -> Units:
+    bundles = tables["bundles"]
+    if not any(f"{pool}|{sku}" in bundles for sku, _ in units):
+        return units
+    parts = [
+        (part, times * count) for sku, count in units for part, times in bundles.get(f"{pool}|{sku}", [[[sku, 1]]])[0]
+    ]
+    return [list(pair) for pair in sorted(sums(parts).items())]
+
+
+def _find(tables: Tables, at: int, pending: list[Any]) -> tuple[Units, Units, bool] | None:
+    """Give what to hold, what to wait for, True; or nothing, and whether a SKU is unknown."""
+    pool, sub_pool, wanted = pending[POOL], pending[SUB_POOL], pending[UNITS]
+    waited = waited_for(tables, is_presale=False) if tables["waits"] else ()
+    short: dict[str, int] = {}
+    for sku, count in wanted:
+        on_hand, held = balance(tables, pool, sub_pool, sku)
+        free = on_hand - held
+        _, opens, closes = tables["flashes"].get(f"{pool}|{sku}", ("", 0, 0))
+        closed = sub_pool == FLASH and not opens <= at < closes
+        if sub_pool == "safety" or closed or (sub_pool == STOCK and f"{pool}|{sku}" in waited):
+            free = 0
+        if count > free:
+            short[sku] = count - free
+    if not short:
+        return ([], wanted, True) if sub_pool == PRESALE else (wanted, [], True)
+    if any(
+        f"{pool}|{sku}" not in tables["stock"] and f"{pool}|presale|{sku}" not in tables["sub_stock"] for sku in short
+    ):
+        return [], [], False
+    if sub_pool != STOCK or not pending[MAY_SPLIT] or any(count > ASKED_MAX for count in short.values()):
+        return None
+    now = [[sku, count - short.get(sku, 0)] for sku, count in wanted]
+    return [pair for pair in now if pair[1]], pairs(short), True
 
 
 def _place(tables: Tables, command: Command, answers: Answers) -> None:
-    order_id, pool, units = command["order_id"], command["pool"], command["units"]
-    stock = tables["stock"]
+    order_id, pool = command["order_id"], command["pool"]
     if order_id in tables["holds"]:
         answers.tell("HoldRepeated", order_id)
         return
-    short = []
-    for sku, count in units:
-        on_hand, held = stock.get(f"{pool}|{sku}", (0, 0))
-        if count > on_hand - held:
-            short.append(sku)
-    if not short:
-        answers.tell("HoldPlaced", order_id, HELD)
-        answers.ask("RouteOrder", order_id, units)
-        tables["holds"][order_id] = [HELD, units, [], []]
-        _change(tables, pool, units, 0, 1)
+    units, expires_at = _expand(tables, pool, command["units"]), command.get("expires_at")
+    sub_pool, may_split = command.get("sub_pool", STOCK), command.get("may_split", False)
+    pending = [pool, units, command["ship_to"], sub_pool, may_split, command.get("priority", 0), command["at"]]
+    pending = [*pending, expires_at, 0, [], command.get("stock_gate", "")]
+    found = _find(tables, command["at"], pending)
+    if found is None or not found[2]:
+        answers.tell("HoldRefused", order_id, REFUSED)
+        tables["holds"][order_id] = [REFUSED, [], [], []]
+        if found is not None:
+            answers.ask("RequestReview", order_id)
         return
-    answers.tell("HoldRefused", order_id, REFUSED)
-    tables["holds"][order_id] = [REFUSED, [], [], []]
-    if any(f"{pool}|{sku}" not in stock for sku in short):
+    tables["pending_holds"][order_id] = pending
+    _hold(tables, command, answers, found, "HoldPlaced")
+
+
+def _hold(tables: Tables, command: Command, answers: Answers, found: tuple[Units, Units, bool], event: str) -> None:
+    """Hold what was found, queue for the rest, and see where the order goes."""
+    order_id = command["order_id"]
+    pending = tables["pending_holds"][order_id]
+    now, waiting, _ = found
+    told: list[tuple[str, str]] = []
+    if event == "HoldPlaced" and pending[EXPIRES] is not None:
+        state = TENTATIVE
+    else:
+        state, told = _goes_to(tables, command, pending, now, bool(waiting))
+    answers.tell(event, order_id, state)
+    tables["holds"][order_id] = [state, now, [], []]
+    change(tables, (pending[POOL], FLASH if pending[SUB_POOL] == FLASH else STOCK), now, 0, 1)
+    if pending[SUB_POOL] == FLASH:
+        tables["holds_apart"][order_id] = FLASH
+    wait(tables, order_id, waiting)
+    if state != TENTATIVE:
+        sell(tables, command, pending[POOL], pending[UNITS])
+        _go(tables, command, answers, state, told)
+
+
+def _goes_to(
+    tables: Tables,
+    command: Command,
+    pending: list[Any],
+    taken: Units,
+    waits: bool,  # noqa: FBT001
+) -> tuple[str, list[tuple[str, str]]]:
+    """Give the state of an order that is paid, and the alarms that it sets off."""
+    told = []
+    if pending[SUB_POOL] == STOCK:
+        told = list(alarm(tables, command["at"], pending[POOL], pending[UNITS], taken))
+    if pending[GATE] and any(event == "low" for event, _ in told):
+        return FROZEN, told
+    return (WAITING if waits else HELD), told
+
+
+def _go(tables: Tables, command: Command, answers: Answers, state: str, told: list[tuple[str, str]]) -> None:
+    """Raise the alarms, and go on."""
+    order_id = command["order_id"]
+    pending = tables["pending_holds"][order_id]
+    for event, sku in told:
+        if event == "low":
+            continue
+        answers.tell(event)
+        level = tables["safety_levels"][f"{pending[POOL]}|{sku}"]
+        if event == "HotSeller":
+            level[5] = command["at"] // 86_400_000
+        else:
+            level[4] = True
+    pending[EXPIRES] = None
+    if state == FROZEN:
         answers.ask("RequestReview", order_id)
+    elif state == HELD:
+        answers.ask("RouteOrder", order_id, pending[UNITS])
+        del tables["pending_holds"][order_id]
 
 
-def _can_settle(hold: list[Any] | None, command: Command) -> bool:
-    """Say whether a part's units are still to be taken out of its hold."""
-    part = _part(command)
-    if hold is None or hold[0] == REFUSED or part in hold[2] or part in hold[3]:
-        return False
-    left = {sku: count for sku, count in hold[1]}  # noqa: C416 - a pair is a list here
-    return all(count <= left.get(sku, 0) for sku, count in _sums(command["units"]).items())
+# --- what becomes of it ---
 
 
-def _part(command: Command) -> str:
-    part: str = command["fulfilment_id"]
-    return part.removeprefix(command["order_id"])
+def _confirm(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id = command["order_id"]
+    hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
+    if hold is None or pending is None or hold[0] not in {TENTATIVE, EXPIRED}:
+        answers.tell("HoldRepeated", order_id)
+    elif hold[0] == EXPIRED:
+        found = _find(tables, command["at"], pending)
+        if found is None or not found[2]:
+            answers.tell("RefundDue", order_id, "refund_due")
+            tables["holds"][order_id] = ["refund_due", [], [], []]
+            del tables["pending_holds"][order_id]
+        else:
+            _hold(tables, command, answers, found, "HoldRegained")
+    else:
+        state, told = _goes_to(tables, command, pending, [], pending[LEFT] > 0)
+        answers.tell("HoldConfirmed", order_id, state)
+        hold[0] = state
+        sell(tables, command, pending[POOL], pending[UNITS])
+        _go(tables, command, answers, state, told)
 
 
-def _sums(units: Units) -> Counter[str]:
-    sums: Counter[str] = Counter()
-    for sku, count in units:
-        sums[sku] += count
-    return sums
-
-
-def _settle(tables: Tables, command: Command, answers: Answers) -> None:
-    order_id, units, part = command["order_id"], command["units"], _part(command)
+def _approve(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id = command["order_id"]
     hold = tables["holds"].get(order_id)
-    if hold is None or not _can_settle(hold, command):
+    if hold is None or hold[0] != FROZEN:
         answers.tell("HoldRepeated", order_id)
         return
-    state, open_units, consumed, released = hold
-    left = dict(map(tuple, open_units))
-    for sku, count in units:
-        left[sku] = left.get(sku, 0) - count
-    still = [[sku, count] for sku, count in left.items() if count]
-    answers.ask("SettleAllocation", command["fulfilment_id"])
-    if command["command"] == "ConsumeHold":
-        answers.tell("HoldConsumed", order_id, "consumed")
-        tables["holds"][order_id] = [state, still, [*consumed, part], released]
-        _change(tables, command["pool"], units, -1, -1)
-        return
-    answers.tell("HoldReleased", order_id, "released")
-    if state == CANCELLING and not consumed and not still:
-        answers.tell("OrderCancelled", order_id, "cancelled")
-    tables["holds"][order_id] = [state, still, consumed, [*released, part]]
-    _change(tables, command["pool"], units, 0, -1)
+    hold[0] = WAITING if tables["pending_holds"][order_id][LEFT] else HELD
+    answers.tell("HoldConfirmed", order_id, hold[0])
+    _go(tables, command, answers, hold[0], [])
 
 
 def _cancel(tables: Tables, command: Command, answers: Answers) -> None:
     order_id = command["order_id"]
-    hold = tables["holds"].get(order_id)
-    if hold is None or hold[0] != HELD or not hold[1]:
+    hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
+    if hold is not None and pending is not None:
+        _drop(tables, command, answers, hold, pending)
+    elif hold is None or hold[0] != HELD or not hold[1]:
+        answers.tell("HoldRepeated", order_id)
+    else:
+        answers.tell("CancelRequested", order_id, CANCELLING)
+        answers.ask("CancelRoute", order_id)
+        tables["holds"][order_id] = [CANCELLING, *hold[1:]]
+
+
+def _drop(tables: Tables, command: Command, answers: Answers, hold: list[Any], pending: list[Any]) -> None:
+    """Give up an order that is not routed."""
+    order_id, units = command["order_id"], hold[1]
+    answers.tell("HoldReleased", order_id, "released")
+    if hold[0] in {WAITING, FROZEN}:
+        answers.tell("OrderCancelled", order_id, "cancelled")
+    freed = give_up(tables, order_id, units, waiting_of(tables, order_id))
+    tables["holds"][order_id] = ["released", [], [], []]
+    del tables["pending_holds"][order_id]
+    if pending[SUB_POOL] == FLASH:
+        freed = back_from_flash(tables, answers, command["pool"], units)
+    serve(tables, answers, (), freed)
+
+
+def _trim(tables: Tables, command: Command, answers: Answers) -> None:
+    order_id = command["order_id"]
+    hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
+    cut = sums(_expand(tables, command["pool"], command["units"]))
+    if hold is None or pending is None or hold[0] not in UNROUTED:
+        answers.tell("TrimRefused", order_id, "" if hold is None else hold[0])
+        return
+    if command.get("trim_id") and command["trim_id"] in pending[TRIMS]:
         answers.tell("HoldRepeated", order_id)
         return
-    answers.tell("CancelRequested", order_id, CANCELLING)
-    answers.ask("CancelRoute", order_id)
-    tables["holds"][order_id] = [CANCELLING, *hold[1:]]
-
-
-def _warehouses(tables: Tables, command: Command) -> list[str]:
-    found: list[str] = tables["networks"].get(command["pool"], [[]])[0]
-    return found
-
-
-def _register(tables: Tables, command: Command, answers: Answers) -> None:
-    known, warehouse = _warehouses(tables, command), command["warehouse"]
-    if warehouse not in known and len(known) >= WAREHOUSES_MAX:
-        answers.tell("StockFeedRefused")
+    wanted = sums(pending[UNITS])
+    fits = cut and all(0 < count <= wanted.get(sku, 0) for sku, count in cut.items())
+    if not fits or cut == wanted or len(pending[TRIMS]) >= TRIMS_MAX:
+        answers.tell("TrimRefused", order_id, hold[0])
         return
-    answers.tell("WarehouseRegistered")
-    answers.ask("OpenWarehouse", f"{command['pool']}|{warehouse}")
-    if warehouse not in known:
-        tables["networks"][command["pool"]] = [[*known, warehouse]]
-
-
-def _receive(tables: Tables, command: Command, answers: Answers) -> None:
-    units = command["units"]
-    if command["warehouse"] not in _warehouses(tables, command) or min((n for _, n in units), default=0) <= 0:
-        answers.tell("StockFeedRefused")
-        return
-    answers.tell("StockReceived")
-    answers.ask("StockShelf", f"{command['pool']}|{command['warehouse']}", units)
-    _change(tables, command["pool"], units, 1, 0)
-
-
-def _adjust(tables: Tables, command: Command, answers: Answers) -> None:
-    units = [[command["sku"], command["change_units"]]]
-    on_hand, held = tables["stock"].get(f"{command['pool']}|{command['sku']}", (0, 0))
-    if command["warehouse"] not in _warehouses(tables, command) or on_hand + command["change_units"] < held:
-        answers.tell("StockFeedRefused")
-        return
-    answers.tell("StockAdjusted")
-    answers.ask("StockShelf", f"{command['pool']}|{command['warehouse']}", units)
-    _change(tables, command["pool"], units, 1, 0)
+    waits = sums(waiting_of(tables, order_id))
+    waiting = [[sku, min(count, waits[sku])] for sku, count in cut.items() if sku in waits]
+    held = pairs({sku: count - sums(waiting).get(sku, 0) for sku, count in cut.items()})
+    freed = give_up(tables, order_id, held, waiting)
+    pending[UNITS] = pairs({sku: count - cut.get(sku, 0) for sku, count in wanted.items()})
+    pending[TRIMS] = [*pending[TRIMS], command.get("trim_id", "")]
+    if hold[0] == WAITING and not pending[LEFT]:
+        hold[0] = HELD
+        answers.ask("RouteOrder", order_id, pending[UNITS])
+        del tables["pending_holds"][order_id]
+    answers.tell("HoldTrimmed", order_id, hold[0])
+    if pending[SUB_POOL] == FLASH:
+        freed = back_from_flash(tables, answers, command["pool"], held)
+    serve(tables, answers, (), freed)

@@ -1,0 +1,144 @@
+"""What reservation must do with holds later: parts that ship or do not, time that is over, other wishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadtest.oracle.model.reservation_stock import (
+    CANCELLING,
+    EXPIRED,
+    EXPIRES,
+    FLASH,
+    HELD,
+    POOL,
+    PRIORITY,
+    SHIP_TO,
+    STOCK,
+    SUB_POOL,
+    back_from_flash,
+    balance,
+    change,
+    give_up,
+    serve,
+    sums,
+    waited_for,
+    waiting_of,
+)
+
+if TYPE_CHECKING:
+    from loadtest.oracle.model.answers import Answers, Command, Tables
+
+EXPIRIES_MAX = 5_000
+
+
+def _can_settle(hold: list[Any] | None, command: Command) -> bool:
+    """Say whether a part's units are still to be taken out of its hold."""
+    part = _part(command)
+    if hold is None or hold[0] not in {HELD, CANCELLING} or part in hold[2] or part in hold[3]:
+        return False
+    left = sums(hold[1])
+    return all(count <= left.get(sku, 0) for sku, count in sums(command["units"]).items())
+
+
+def _part(command: Command) -> str:
+    part: str = command["fulfilment_id"]
+    return part.removeprefix(command["order_id"])
+
+
+def settle(tables: Tables, command: Command, answers: Answers) -> None:
+    """Take a part out of its hold: it shipped, or its units are free again."""
+    order_id, units, part, pool = command["order_id"], command["units"], _part(command), command["pool"]
+    hold = tables["holds"].get(order_id)
+    if hold is None or not _can_settle(hold, command):
+        answers.tell("HoldRepeated", order_id)
+        return
+    state, open_units, consumed, released = hold
+    left = sums(open_units)
+    for sku, count in units:
+        left[sku] = left.get(sku, 0) - count
+    still = [[sku, count] for sku, count in left.items() if count]
+    is_apart = order_id in tables["holds_apart"]
+    if not still:
+        tables["holds_apart"].pop(order_id, None)
+    answers.ask("SettleAllocation", command["fulfilment_id"])
+    ships = command["command"] == "ConsumeHold"
+    change(tables, (pool, FLASH if is_apart else STOCK), units, -1 if ships else 0, -1)
+    if ships:
+        answers.tell("HoldConsumed", order_id, "consumed")
+        tables["holds"][order_id] = [state, still, [*consumed, part], released]
+        return
+    answers.tell("HoldReleased", order_id, "released")
+    if state == CANCELLING and not consumed and not still:
+        answers.tell("OrderCancelled", order_id, "cancelled")
+    tables["holds"][order_id] = [state, still, consumed, [*released, part]]
+    freed = [f"{pool}|{sku}" for sku, _ in units]
+    serve(tables, answers, (), back_from_flash(tables, answers, pool, units) if is_apart else freed)
+
+
+def expedite(tables: Tables, command: Command, answers: Answers) -> None:
+    """Give an order another priority: here while it is not routed, else in routing."""
+    order_id = command["order_id"]
+    hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
+    if hold is None or (pending is None and not hold[1]):
+        answers.tell("HoldRepeated", order_id)
+        return
+    answers.tell("HoldExpedited", order_id, hold[0])
+    if pending is None:
+        answers.ask("ExpediteRoute", order_id)
+        return
+    pending[PRIORITY] = command["priority"]
+    for sku, _ in waiting_of(tables, order_id):
+        one = tables["waits"][f"{order_id}|{sku}"]
+        tables["waits"][f"{order_id}|{sku}"] = [*one[:2], command["priority"], *one[3:]]
+
+
+def readdress(tables: Tables, command: Command, answers: Answers) -> None:
+    """Send an order somewhere else: here while it is not routed, else in routing."""
+    order_id = command["order_id"]
+    hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
+    if hold is None or (pending is None and not hold[1]):
+        answers.tell("HoldRepeated", order_id)
+        return
+    answers.tell("HoldReaddressed", order_id, hold[0])
+    if pending is None:
+        answers.ask("ReplaceRouteAddress", order_id)
+    else:
+        pending[SHIP_TO] = command["ship_to"]
+
+
+def tick(tables: Tables, command: Command, answers: Answers) -> None:
+    """Do what is due."""
+    at, freed = command["at"], []
+    due = sorted(
+        (one[EXPIRES], order_id)
+        for order_id, one in tables["pending_holds"].items()
+        if one[EXPIRES] is not None and one[EXPIRES] <= at
+    )
+    to_flash: dict[str, int] = {}
+    for _, order_id in due[:EXPIRIES_MAX]:
+        pending, units = tables["pending_holds"][order_id], tables["holds"][order_id][1]
+        answers.tell("HoldExpired", order_id, EXPIRED)
+        freed += give_up(tables, order_id, units, waiting_of(tables, order_id))
+        tables["holds"][order_id] = [EXPIRED, [], [], []]
+        pending[EXPIRES] = None
+        for sku, count in units if pending[SUB_POOL] == FLASH else ():
+            to_flash[f"{pending[POOL]}|{sku}"] = to_flash.get(f"{pending[POOL]}|{sku}", 0) + count
+    over = sorted((one[2], key) for key, one in tables["flashes"].items() if one[2] <= at)
+    for _, key in over:
+        freed.append(_close(tables, answers, key))
+        to_flash.pop(key, None)
+    for key, count in to_flash.items():
+        pool, _, sku = key.partition("|")
+        freed += back_from_flash(tables, answers, pool, [[sku, count]])
+    serve(tables, answers, waited_for(tables, is_presale=True), [*freed, *waited_for(tables, is_presale=False)])
+
+
+def _close(tables: Tables, answers: Answers, key: str) -> str:
+    """End a flash sale: what nobody holds is in stock again."""
+    pool, _, sku = key.partition("|")
+    answers.tell("FlashClosed")
+    on_hand, held = balance(tables, pool, FLASH, sku)
+    change(tables, (pool, FLASH), [[sku, on_hand - held]], -1, 0)
+    change(tables, (pool, STOCK), [[sku, on_hand - held]], 1, 0)
+    del tables["flashes"][key]
+    return key
