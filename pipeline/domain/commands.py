@@ -73,6 +73,10 @@ class PlaceHold(Command, frozen=True, kw_only=True):
     expires_at: int | None = None
     stock_gate: str = ""
     """The rule, and its version, that keeps the order off stock below the SKU's safety level; empty: none does."""
+    values_minor: tuple[int, ...] = ()
+    """The goods' value of each of `units`, in their order, in minor units; none: nobody said."""
+    paid_minor: int = 0
+    """What was paid for all of it; the order's parts share it."""
 
 
 class ConfirmHold(Command, frozen=True, kw_only=True):

@@ -50,6 +50,8 @@ class HoldNoted(Note, frozen=True, kw_only=True):
     since: int
     expires_at: int | None = None
     stock_gate: str = ""
+    values_minor: tuple[int, ...] = ()
+    paid_minor: int = 0
 
 
 class AddressNoted(Note, frozen=True, kw_only=True):

@@ -142,6 +142,8 @@ def _place(state: State, command: PlaceHold) -> Answers:
             units=command.units,
             ship_to=command.ship_to,
             priority=command.priority,
+            values_minor=command.values_minor,
+            paid_minor=command.paid_minor,
         ),
     )
 

@@ -9,7 +9,7 @@ from pipeline.domain.events import HoldRepeated, StockFeedRefused, StockFeedRepe
 from pipeline.domain.notes import AddressNoted, HoldNoted
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation_state import Event
-from pipeline.domain.routing_commands import ExpediteRoute, ReplaceRouteAddress, RouteOrder, RoutingCommand
+from pipeline.domain.routing_commands import ExpediteRoute, RedirectRoute, RouteOrder, RoutingCommand
 from pipeline.domain.stock_commands import OpenFlash
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.domain.reservation_values import Pending
     from pipeline.domain.stock_commands import StockFeed
 
-Answer = Event | HoldNoted | AddressNoted | RoutingCommand | ExpediteRoute | ReplaceRouteAddress | RequestReview
+Answer = Event | HoldNoted | AddressNoted | RoutingCommand | ExpediteRoute | RedirectRoute | RequestReview
 Answers = tuple[Answer, ...]
 
 
@@ -36,6 +36,8 @@ def route(pending: Pending, order_id: str, at: int) -> RouteOrder:
         units=pending.units,
         ship_to=pending.ship_to,
         priority=pending.priority,
+        values_minor=pending.values_minor,
+        paid_minor=pending.paid_minor,
     )
 
 

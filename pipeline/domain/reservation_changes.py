@@ -14,7 +14,7 @@ from pipeline.domain.reservation_asking import expand
 from pipeline.domain.reservation_balances import less, summed
 from pipeline.domain.reservation_holds import set_free
 from pipeline.domain.reservation_values import UNROUTED, HoldState
-from pipeline.domain.routing_commands import ExpediteRoute, ReplaceRouteAddress
+from pipeline.domain.routing_commands import ExpediteRoute, RedirectRoute
 from pipeline.domain.stock_events import HoldExpedited, HoldReaddressed, HoldTrimmed, TrimRefused
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _trim(state: State, command: TrimHold, hold: Hold, pending: Pending) -> Answ
     if not goes_on:
         return trimmed, *freed
     left = less(pending.units, (*held, *waiting))
-    routed = route(msgspec.structs.replace(pending, units=left), order_id, at)
+    routed = route(msgspec.structs.replace(pending, units=left, values_minor=()), order_id, at)
     return trimmed, routed, *freed
 
 
@@ -120,5 +120,5 @@ def readdress(state: State, command: ReplaceAddress) -> Answers:
     )
     if order_id in state.pending:
         return AddressNoted(order_id=order_id, ship_to=command.ship_to), moved
-    passed = ReplaceRouteAddress(at=command.at, pool=command.pool, order_id=order_id, ship_to=command.ship_to)
+    passed = RedirectRoute(at=command.at, pool=command.pool, order_id=order_id, ship_to=command.ship_to)
     return moved, passed

@@ -71,6 +71,8 @@ def note(state: State, fact: HoldNoted | AddressNoted) -> None:
         fact.since,
         fact.expires_at,
         stock_gate=fact.stock_gate,
+        values_minor=fact.values_minor,
+        paid_minor=fact.paid_minor,
     )
     put_pending(state, fact.order_id, pending)
 
@@ -175,7 +177,7 @@ def _trim(state: State, event: HoldTrimmed) -> None:
         return
     pending = state.pending[order_id]
     units = less(pending.units, (*event.units, *event.waiting))
-    state.pending[order_id] = replace(pending, units=units, trims=(*pending.trims, event.trim_id))
+    state.pending[order_id] = replace(pending, units=units, trims=(*pending.trims, event.trim_id), values_minor=())
 
 
 def _expedite(state: State, event: HoldExpedited) -> None:

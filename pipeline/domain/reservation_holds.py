@@ -37,6 +37,8 @@ def place(state: State, command: PlaceHold) -> Answers:
     """Hold an order's units, or queue it for them, or refuse it, as it asks. Nobody asked for it before."""
     order_id, pool, at = command.order_id, command.pool, command.at
     units = expand(state, pool, command.units)
+    # Nobody said what each part of a bundle is worth.
+    values = command.values_minor if units is command.units else ()
     asked = Asked(pool, command.sub_pool, at, units, command.may_split)
     found = find(state, asked)
     if found.reason:
@@ -58,7 +60,7 @@ def place(state: State, command: PlaceHold) -> Answers:
         rule_version=alarm.rule_version,
     )
     if to_state is HoldState.HELD:
-        return placed, *alarm.events, _route_at_once(command, units)
+        return placed, *alarm.events, _route_at_once(command, units, values)
     noted = HoldNoted(
         order_id=order_id,
         pool=pool,
@@ -70,11 +72,13 @@ def place(state: State, command: PlaceHold) -> Answers:
         since=at,
         expires_at=command.expires_at,
         stock_gate=command.stock_gate,
+        values_minor=values,
+        paid_minor=command.paid_minor,
     )
     return noted, placed, *alarm.events, *alarm.review(at, pool, order_id)
 
 
-def _route_at_once(command: PlaceHold, units: tuple[SkuUnits, ...]) -> RouteOrder:
+def _route_at_once(command: PlaceHold, units: tuple[SkuUnits, ...], values_minor: tuple[int, ...]) -> RouteOrder:
     return RouteOrder(
         at=command.at,
         pool=command.pool,
@@ -82,6 +86,8 @@ def _route_at_once(command: PlaceHold, units: tuple[SkuUnits, ...]) -> RouteOrde
         units=units,
         ship_to=command.ship_to,
         priority=command.priority,
+        values_minor=values_minor,
+        paid_minor=command.paid_minor,
     )
 
 

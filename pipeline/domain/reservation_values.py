@@ -83,6 +83,9 @@ class Pending(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The partial cancellations that counted."""
     stock_gate: str = ""
     """The rule that freezes it where it takes stock below a safety level."""
+    values_minor: tuple[int, ...] = ()
+    """The goods' value of each of `units`, in minor units; none: nobody said, or they changed."""
+    paid_minor: int = 0
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -14,6 +14,10 @@ class RouteOrder(Command, frozen=True, kw_only=True):
     units: tuple[SkuUnits, ...]
     ship_to: ShipTo
     priority: int = 0
+    values_minor: tuple[int, ...] = ()
+    """The goods' value of each of `units`, in their order, in minor units; none: nobody said."""
+    paid_minor: int = 0
+    """What was paid for all of it: the parts share it, to the cent."""
 
 
 class CancelRoute(Command, frozen=True, kw_only=True):
@@ -53,17 +57,17 @@ class OpenWarehouse(Command, frozen=True, kw_only=True):
 RoutingCommand = RouteOrder | CancelRoute | SettleAllocation | StockShelf | OpenWarehouse
 
 
-class ExpediteRoute(Command, frozen=True, kw_only=True):
-    """Serve a routed order before others."""
-
-    pool: str
-    order_id: str
-    priority: int
-
-
-class ReplaceRouteAddress(Command, frozen=True, kw_only=True):
-    """Send a routed order somewhere else, if it still can be."""
+class RedirectRoute(Command, frozen=True, kw_only=True):
+    """A routed order goes to another address: parts that have not left get a new waybill."""
 
     pool: str
     order_id: str
     ship_to: ShipTo
+
+
+class ExpediteRoute(Command, frozen=True, kw_only=True):
+    """A routed order goes before those of a lower priority."""
+
+    pool: str
+    order_id: str
+    priority: int

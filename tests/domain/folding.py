@@ -25,7 +25,9 @@ def tables(stage: DecidingStage, state: Any) -> dict[str, dict[str, Any]]:  # no
     """Copy a state's tables, by name."""
     return {
         table.name: dict(getattr(state, one.name))
-        for table, one in zip(stage.tables, [one for one in fields(state) if one.init], strict=True)
+        for table, one in zip(
+            stage.tables, [one for one in fields(state) if one.init] if stage.tables else (), strict=True
+        )
     }
 
 

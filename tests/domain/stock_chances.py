@@ -73,17 +73,20 @@ def _units(chance: random.Random, count_max: int = 4) -> tuple[SkuUnits, ...]:
 
 
 def _place(chance: random.Random, at: int, step: int) -> PlaceHold:
+    units = _units(chance)
     return PlaceHold(
         at=at,
         pool=POOL,
         order_id=f"{step:032x}",
-        units=_units(chance),
+        units=units,
         ship_to=SHIP_TO,
         sub_pool=chance.choice((*3 * (SubPool.STOCK,), *2 * (SubPool.FLASH,), *SubPool)),
         may_split=chance.random() < 0.6,
         priority=chance.choice((0, 0, 1, 5)),
         expires_at=at + HOUR_MS if chance.random() < 0.3 else None,
         stock_gate=chance.choice(("", "gate@1")),
+        values_minor=tuple(100 for _ in units) if chance.random() < 0.5 else (),
+        paid_minor=chance.randint(0, 3),
     )
 
 

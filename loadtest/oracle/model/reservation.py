@@ -26,6 +26,7 @@ from loadtest.oracle.model.reservation_stock import (
     TENTATIVE,
     TRIMS,
     UNITS,
+    VALUES,
     WAITING,
     Units,
     alarm,
@@ -117,7 +118,8 @@ def _place(tables: Tables, command: Command, answers: Answers) -> None:
     units, expires_at = _expand(tables, pool, command["units"]), command.get("expires_at")
     sub_pool, may_split = command.get("sub_pool", STOCK), command.get("may_split", False)
     pending = [pool, units, command["ship_to"], sub_pool, may_split, command.get("priority", 0), command["at"]]
-    pending = [*pending, expires_at, 0, [], command.get("stock_gate", "")]
+    values = command.get("values_minor", []) if units == command["units"] else []
+    pending = [*pending, expires_at, 0, [], command.get("stock_gate", ""), values, command.get("paid_minor", 0)]
     found = _find(tables, command["at"], pending)
     if found is None or not found[2]:
         answers.tell("HoldRefused", order_id, REFUSED)
@@ -269,6 +271,7 @@ def _trim(tables: Tables, command: Command, answers: Answers) -> None:
     held = pairs({sku: count - sums(waiting).get(sku, 0) for sku, count in cut.items()})
     freed = give_up(tables, order_id, held, waiting)
     pending[UNITS] = pairs({sku: count - cut.get(sku, 0) for sku, count in wanted.items()})
+    pending[VALUES] = []
     pending[TRIMS] = [*pending[TRIMS], command.get("trim_id", "")]
     if hold[0] == WAITING and not pending[LEFT]:
         hold[0] = HELD

@@ -101,7 +101,7 @@ def readdress(tables: Tables, command: Command, answers: Answers) -> None:
         return
     answers.tell("HoldReaddressed", order_id, hold[0])
     if pending is None:
-        answers.ask("ReplaceRouteAddress", order_id)
+        answers.ask("RedirectRoute", order_id)
     else:
         pending[SHIP_TO] = command["ship_to"]
 

@@ -2,7 +2,7 @@
 
 `stock` and `sub_stock`: [on hand, held]; `waits`: [pool, units, priority, since, whether of a presale];
 `pending_holds`: [pool, units, ship to, sub-pool, may split, priority, since, expires at, units waited for, trims,
-stock gate].
+stock gate, values, paid].
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STOCK, PRESALE, FLASH = "stock", "presale", "flash"
 FILLS_MAX = 5_000
 DAY_MS = 86_400_000
 Units = list[list[Any]]
-POOL, UNITS, SHIP_TO, SUB_POOL, MAY_SPLIT, PRIORITY, SINCE, EXPIRES, LEFT, TRIMS, GATE = range(11)
+POOL, UNITS, SHIP_TO, SUB_POOL, MAY_SPLIT, PRIORITY, SINCE, EXPIRES, LEFT, TRIMS, GATE, VALUES, PAID = range(13)
 """The places in an entry of `pending_holds`."""
 
 
