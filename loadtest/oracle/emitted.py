@@ -25,8 +25,17 @@ ORDER_EVENTS = "order.events"
 DEAD_LETTERS = "dead.letters"
 ORDERS_REVIEW = "orders.review"
 JUDGED: Mapping[str, tuple[str, ...]] = {
-    "HoldPlaced": ("pool", "units"),
-    "HoldReleased": ("pool", "units"),
+    "HoldPlaced": ("pool", "units", "waiting", "sub_pool", "expanded"),
+    "HoldRegained": ("pool", "units", "waiting", "sub_pool"),
+    "HoldFilled": ("pool", "units", "sub_pool"),
+    "HoldExpired": ("pool", "units", "waiting", "sub_pool"),
+    "HoldTrimmed": ("pool", "units", "waiting", "sub_pool"),
+    "HoldReleased": ("pool", "units", "waiting"),
+    "StockTransferred": ("pool", "sku", "units", "from_pool", "to_pool"),
+    "FlashOpened": ("pool", "sku", "units", "flash_id"),
+    "FlashClosed": ("pool", "sku", "units", "flash_id"),
+    "InboundAnnounced": ("pool", "units", "inbound_id"),
+    "InboundClosed": ("pool", "units", "inbound_id"),
     "HoldConsumed": ("pool", "units"),
     "StockReceived": ("pool", "feed_id"),
     "StockAdjusted": ("pool", "sku", "change_units"),
@@ -80,8 +89,9 @@ def _judged(event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     if event == "ShipmentMoved":
         return OUTBOUND[body.get("outbound")]
     kept = {name: body[name] for name in JUDGED[event] if name in body}
-    if "units" in kept:
-        kept["units"] = _small(kept["units"])
+    for name in ("units", "waiting"):
+        if isinstance(kept.get(name), list):
+            kept[name] = _small(kept[name])
     if "parts" in kept:
         kept["parts"] = [{**part, "units": _small(part["units"])} for part in kept["parts"]]
     return kept

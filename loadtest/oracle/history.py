@@ -50,6 +50,7 @@ class Delivery(NamedTuple):
     pool: str
     feed_id: str
     units: tuple[tuple[str, int], ...]
+    inbound_id: str = ""
 
 
 class Fact(NamedTuple):

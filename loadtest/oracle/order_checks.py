@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from loadtest.oracle.history import Fact, History
 
+GET = frozenset({"HoldPlaced", "HoldRegained", "HoldFilled"})
+LIFECYCLE = GET | {"HoldRefused", "HoldConsumed", "HoldReleased", "HoldExpired", "HoldTrimmed"}
+"""The events by which an order gets units, and those by which it gives them up."""
 Moves = frozenset[tuple[str, str]]
 BEGIN: Mapping[str, tuple[str, ...]] = {
     "OrderCreated": ("", "parked"),
@@ -41,7 +44,16 @@ LEGAL: Mapping[str, Moves] = {
             ("cancelled", "refund_due"),
         }
     ),
-    "stock.commands": frozenset({("locked", "cancelling")}),
+    "stock.commands": frozenset(
+        {
+            ("locked", "cancelling"),
+            *((state, to) for state in ("tentative", "expired") for to in ("locked", "waiting", "frozen")),
+            *((state, "locked") for state in ("waiting", "frozen")),
+            *((state, state) for state in ("tentative", "waiting", "frozen")),
+            *(("frozen", "waiting"), ("tentative", "expired"), ("expired", "refund_due")),
+            *((state, "released") for state in ("tentative", "waiting", "frozen", "expired")),
+        }
+    ),
     "routing.commands": frozenset({("routed", "cancelling")}),
     "waybill.commands": frozenset(
         {
@@ -63,7 +75,12 @@ LEGAL: Mapping[str, Moves] = {
 }
 OF_PARTS = frozenset({"waybill.commands", "tracking.commands"})
 ASIDE: Mapping[str, frozenset[str]] = {
-    "stock.commands": frozenset({"HoldRepeated", "HoldConsumed", "HoldReleased", "OrderCancelled"}),
+    "stock.commands": frozenset(
+        {
+            *("HoldRepeated", "HoldConsumed", "OrderCancelled"),
+            *("TrimRefused", "HoldExpedited", "HoldReaddressed"),
+        }
+    ),
     "routing.commands": frozenset({"AllocationSettled", "RouteRepeated"}),
     "waybill.commands": frozenset({"AnswerIgnored"}),
     "tracking.commands": frozenset({"ReportParked"}),
@@ -95,7 +112,7 @@ def _illegal(history: History) -> Iterator[str]:
     state: dict[tuple[str, str], str] = {}
     for topic, who, _, fact in _of_stages(history):
         now = state.get((topic, who), "")
-        if fact.event in ASIDE.get(topic, ()):
+        if fact.event in ASIDE.get(topic, ()) or _is_of_a_part(fact):
             continue
         if fact.event in BEGIN:
             legal = now in BEGIN[fact.event]
@@ -108,23 +125,27 @@ def _illegal(history: History) -> Iterator[str]:
         state[topic, who] = fact.to
 
 
+def _is_of_a_part(fact: Fact) -> bool:
+    """Say whether units were released of a hold that routing has; of one that it has not the whole hold moves."""
+    return fact.event == "HoldReleased" and fact.came_from == "locked"
+
+
 def _resurrected(history: History) -> Iterator[str]:
     """Follow each order's hold through its events, in the order of the log."""
-    wanted = {"HoldPlaced", "HoldRefused", "HoldConsumed", "HoldReleased"}
     for order_id, facts in history.facts_by_order.items():
         answered, left = "", Counter[str]()
         for fact in facts:
-            if fact.event not in wanted:
+            if fact.event not in LIFECYCLE:
                 continue
             if fact.event in {"HoldPlaced", "HoldRefused"}:
                 if answered:
                     yield f"order {order_id}: {fact.event} ({fact.event_id}) after {answered}"
                 answered = fact.event
-                if fact.event == "HoldPlaced":
-                    left.update(dict(fact.body["units"]))
-                continue
-            left.subtract(dict(fact.body["units"]))
-            if answered != "HoldPlaced" or min(left.values(), default=0) < 0:
+            if fact.event in GET:
+                left.update(dict(fact.body["units"]))
+            elif fact.event != "HoldRefused":
+                left.subtract(dict(fact.body["units"]))
+            if fact.event != "HoldRefused" and (answered != "HoldPlaced" or min(left.values(), default=0) < 0):
                 yield f"order {order_id}: {fact.event} ({fact.event_id}) of units that are not held"
 
 

@@ -2,8 +2,9 @@
 
 They may be in what the shops sent (orders.raw), in the commands that need an address to do their work (order, stock,
 routing and waybill commands, carrier calls), in what a reviewer is shown (orders.review), in a dead letter's value,
-which is the shop's record as it was, and in the changelogs of the two stages that must remember an address for a while
-(dedup, until the order is paid; waybill, until no call needs it). They may be nowhere else.
+which is the shop's record as it was, and in the changelogs of the stages that must remember an address for a while
+(dedup, until the order is paid; waybill, until no call needs it); and in reservation's, until an order that waits goes
+on. They may be nowhere else.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SONG = canaries.SONG.encode()
 WORDS = (canaries.OF_NAME, canaries.OF_PHONE, canaries.OF_ADDRESS)
 CLEAN_TOPICS = frozenset({"order.events", "tracking.commands"})
 """Topics without an address in any record, headers and all."""
-CLEAN_CHANGELOGS = frozenset({"reservation", "routing", "tracking"})
+CLEAN_CHANGELOGS = frozenset({"routing", "tracking"})
 CHUNK_BYTES = 1 << 20
 LEAKS_KEPT_MAX = 1000
 FILES = ("*.log", "logs/*.log", "services/*/*.log", "metrics/*")

@@ -85,4 +85,4 @@ def deliveries(records: Iterable[Input]) -> Iterator[Delivery]:
             if command["command"] == "ReceiveStock":
                 units = tuple((sku, count) for sku, count in command["units"])
                 place = f"{STOCK_COMMANDS}-{record.partition}-{record.offset}"
-                yield Delivery(place, command["pool"], command["feed_id"], units)
+                yield Delivery(place, command["pool"], command["feed_id"], units, command.get("inbound_id", ""))

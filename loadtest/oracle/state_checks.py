@@ -26,6 +26,14 @@ MINUTE_MS = 60_000
 _decode = msgspec.msgpack.decode
 
 
+HOLDS = (
+    *((event, 0, 1) for event in ("HoldPlaced", "HoldRegained", "HoldFilled")),
+    *((event, 0, -1) for event in ("HoldReleased", "HoldExpired", "HoldTrimmed")),
+    ("HoldConsumed", -1, -1),
+)
+"""What an event about a hold does to a SKU's units: on hand, held; over all sub-pools."""
+
+
 def _entries(history: History) -> int:
     return sum(len(changelog.entries) for changelog in history.changelogs.values())
 
@@ -82,7 +90,7 @@ def _unconserved(history: History) -> Iterator[str]:
                 on_hand[f"{delivery.pool}|{sku}"] += units
     for fact in history.named("StockAdjusted"):
         on_hand[f"{fact.body['pool']}|{fact.body['sku']}"] += fact.body["change_units"]
-    for event, of_all, of_held in (("HoldPlaced", 0, 1), ("HoldReleased", 0, -1), ("HoldConsumed", -1, -1)):
+    for event, of_all, of_held in HOLDS:
         for fact in history.named(event):
             for sku, units in fact.body["units"]:
                 on_hand[f"{fact.body['pool']}|{sku}"] += of_all * units
@@ -92,18 +100,33 @@ def _unconserved(history: History) -> Iterator[str]:
 
 def _other_balances(history: History, on_hand: Counter[str], held: Counter[str]) -> Iterator[str]:
     shelves: Counter[str] = Counter()
+    balances: dict[str, list[int]] = {}
     for changelog in history.changelogs.values():
         for key, value in changelog.entries.items():
             table, _, entry = key.partition(":")
-            if table == "stock" and (balance := _decoded(value)) != [on_hand[entry], held[entry]]:
-                wanted = [on_hand[entry], held[entry]]
-                yield f"{entry}: the balance is {balance}, the events add up to {wanted} (on hand, held)"
+            if table in {"stock", "sub_stock", "in_transit"}:
+                _add_balance(balances, table, entry, _decoded(value))
             elif table == "shelves":
                 pool, _, sku = entry.split("|", 2)
                 shelves[f"{pool}|{sku}"] += _decoded(value)[0]
+    for entry, balance in balances.items():
+        if balance != (wanted := [on_hand[entry], held[entry]]):
+            yield f"{entry}: the balance is {balance}, the events add up to {wanted} (on hand, held)"
     for entry in shelves.keys() | on_hand.keys() if shelves else ():
         if shelves[entry] != on_hand[entry]:
             yield f"{entry}: the shelves have {shelves[entry]}, the events add up to {on_hand[entry]} on hand"
+
+
+def _add_balance(balances: dict[str, list[int]], table: str, entry: str, value: Any) -> None:  # noqa: ANN401 - any entry
+    """Sum up a SKU's sub-pools: of presale what has come, and none of what is promised."""
+    if table == "in_transit":
+        balances.setdefault(entry, [0, 0])[0] -= value
+        return
+    pool, _, sku = entry.partition("|")
+    sub_pool, _, sku = sku.partition("|") if table == "sub_stock" else ("", "", sku)
+    total = balances.setdefault(f"{pool}|{sku}", [0, 0])
+    total[0] += value[0]
+    total[1] += 0 if sub_pool == "presale" else value[1]
 
 
 def _misplaced(history: History) -> Iterator[str]:

@@ -3,85 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loadtest.oracle.checks import Check
 from loadtest.oracle.history import EVENTS, FEED, RAW
+from loadtest.oracle.stock_ledger import FLASH, STOCK, TAKE, counted_deliveries, held_by_order, ledger, overdrawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from loadtest.oracle.history import Delivery, Fact, History
+    from loadtest.oracle.history import History
+    from loadtest.oracle.stock_ledger import Account
 
 SETTLED = ("HoldConsumed", "HoldReleased")
-STOCK_TOPIC = "stock.commands"
-
-
-class Entry(NamedTuple):
-    """A change of what a pool has (`received`) or what is taken from it (held or gone), in stock order."""
-
-    place: tuple[int, int, int]
-    """Partition and offset in stock.commands, and the event's place in the answer."""
-    name: str
-    pool: str
-    received: tuple[tuple[str, int], ...]
-    taken: tuple[tuple[str, int], ...]
-
-
-def stock_place(cause: str, index: int) -> tuple[int, int, int]:
-    """Read partition and offset from a cause in stock.commands. Raises ValueError for another cause."""
-    topic, partition, offset = cause.rsplit("-", 2)
-    if topic != STOCK_TOPIC:
-        message = f"{cause}: stock changed for a record that is not of {STOCK_TOPIC}"
-        raise ValueError(message)
-    return int(partition), int(offset), index
-
-
-def ledger(history: History) -> list[Entry]:
-    """Give all changes of stock in the order in which they were decided.
-
-    order.events is keyed by order, so its own order says nothing of stock; the causes do. What was received is taken
-    from the warehouses' commands, each feed id once, and not from the pipeline's word for it.
-    """
-    entries = [_from_delivery(delivery) for delivery in _counted(history.feed)]
-    entries.extend(_from_fact(fact) for fact in history.named("HoldPlaced", "HoldReleased", "StockAdjusted"))
-    return sorted(entries)
-
-
-def _counted(feed: Iterable[Delivery]) -> Iterator[Delivery]:
-    known = set()
-    for delivery in sorted(feed, key=lambda delivery: stock_place(delivery.source, -1)):
-        if (feed_name := (delivery.pool, delivery.feed_id)) not in known:
-            known.add(feed_name)
-            yield delivery
-
-
-def _from_delivery(delivery: Delivery) -> Entry:
-    return Entry(stock_place(delivery.source, -1), delivery.source, delivery.pool, delivery.units, ())
-
-
-def _from_fact(fact: Fact) -> Entry:
-    place = stock_place(fact.cause, int(fact.event_id.rpartition("-")[2]))
-    body = fact.body
-    if fact.event == "StockAdjusted":
-        return Entry(place, fact.event_id, body["pool"], ((body["sku"], body["change_units"]),), ())
-    sign = 1 if fact.event == "HoldPlaced" else -1
-    taken = tuple((sku, sign * units) for sku, units in body["units"])
-    return Entry(place, fact.event_id, body["pool"], (), taken)
 
 
 def _oversold(history: History) -> Iterator[str]:
-    free: Counter[tuple[str, str]] = Counter()
     named = set()
+    for name, account, units in overdrawn(history):
+        if account not in named:
+            named.add(account)
+            pool, sub_pool, sku = account
+            where = f"in pool {pool}" if sub_pool == STOCK else f"in {sub_pool} of pool {pool}"
+            yield f"{name}: {units} units of SKU {sku} {where} are held that are not there"
+
+
+def _left_in_flash(history: History) -> Iterator[str]:
+    """Name flash sales that are over, and whose units nobody holds and nobody gave back."""
+    free: Counter[Account] = Counter()
     for entry in ledger(history):
-        changes = chain(entry.received, ((sku, -units) for sku, units in entry.taken))
-        for sku, units in changes:
-            key = (entry.pool, sku)
-            free[key] += units
-            if free[key] < 0 and key not in named:
-                named.add(key)
-                yield f"{entry.name}: {-free[key]} units of SKU {sku} in pool {entry.pool} are held that are not there"
+        for account, units in entry.free:
+            free[account] += units
+    sales = Counter((fact.body["pool"], fact.body["sku"]) for fact in history.named("FlashOpened"))
+    sales.subtract(Counter((fact.body["pool"], fact.body["sku"]) for fact in history.named("FlashClosed")))
+    for (pool, sku), still_open in sales.items():
+        if not still_open and free[pool, FLASH, sku]:
+            yield f"SKU {sku} of pool {pool}: {free[pool, FLASH, sku]} units of a flash sale that is over are not back"
 
 
 def _held_twice(history: History) -> Iterator[str]:
@@ -93,7 +50,11 @@ def _held_twice(history: History) -> Iterator[str]:
 def _partly_held(history: History) -> Iterator[str]:
     for fact in history.named("HoldPlaced"):
         asked = [message.units for message in history.raw_by_order.get(fact.order_id, []) if message.units]
-        if asked and (held := dict(fact.body["units"])) not in asked:
+        if fact.body.get("expanded"):
+            continue  # of a bundle the shop says nothing
+        held = Counter(dict(fact.body["units"]))
+        held.update(dict(fact.body.get("waiting", ())))
+        if asked and dict(held) not in asked:
             yield f"order {fact.order_id}: asked for {len(asked[0])} SKUs, held {len(held)}, not the same units"
 
 
@@ -105,32 +66,33 @@ def _settled_twice(history: History) -> Iterator[str]:
 
 
 def _unsettled(history: History) -> Iterator[str]:
-    left: dict[str, Counter[str]] = {}
-    for fact in history.named("HoldPlaced", *SETTLED):
-        sign = 1 if fact.event == "HoldPlaced" else -1
-        balance = left.setdefault(fact.order_id, Counter())
-        for sku, units in fact.body["units"]:
-            balance[sku] += sign * units
+    """Every unit that an order got is consumed or free again, unless the order is not routed yet."""
+    left = held_by_order(history)
+    for fact in history.named(*SETTLED):
+        left.setdefault(fact.order_id, Counter()).subtract(dict(fact.body["units"]))
     manual = {fact.order_id for fact in history.named("WaybillRefused")}
+    routed = {fact.order_id for fact in history.named("OrderRouted", "RouteFailed")}
+    waits = {fact.order_id for fact in history.named(*TAKE, "HoldConfirmed") if fact.to != "locked"} - routed
     for order_id, balance in left.items():
-        wrong = {sku: units for sku, units in balance.items() if units < 0 or (units > 0 and order_id not in manual)}
+        may_hold = order_id in manual or order_id in waits
+        wrong = {sku: units for sku, units in balance.items() if units < 0 or (units > 0 and not may_hold)}
         if wrong:
             yield f"order {order_id}: units neither consumed nor released, or more than were held: {wrong}"
 
 
 def _routed_otherwise(history: History) -> Iterator[str]:
-    held = {fact.order_id: dict(fact.body["units"]) for fact in history.named("HoldPlaced")}
+    held = held_by_order(history)
     for fact in history.named("OrderRouted"):
         routed: Counter[str] = Counter()
         for part in fact.body["parts"]:
             routed.update(dict(part["units"]))
-        if dict(routed) != held.get(fact.order_id):
+        if routed != +held.get(fact.order_id, Counter()):
             yield f"order {fact.order_id}: routed other units than are held ({fact.event_id})"
 
 
 def _feed_not_counted_once(history: History) -> Iterator[str]:
     counted = Counter((fact.body["pool"], fact.body["feed_id"]) for fact in history.named("StockReceived"))
-    for delivery in _counted(history.feed):
+    for delivery in counted_deliveries(history.feed):
         if (times := counted.pop((delivery.pool, delivery.feed_id), 0)) != 1:
             yield f"{delivery.source}: feed {delivery.feed_id} of pool {delivery.pool} counted {times} times"
     for pool, feed_id in counted:
@@ -144,12 +106,21 @@ def _placed(history: History) -> int:
 CHECKS = (
     Check(
         "nothing oversold",
-        "per pool and SKU, at every point, held units <= received units",
+        "per pool, sub-pool and SKU, after every record, held <= on hand, promised <= in transit, flash <= set aside",
         (FEED, EVENTS),
         lambda history: len(ledger(history)),
         _oversold,
         invariant="I2",
         anytime=True,
+    ),
+    Check(
+        "flash returned",
+        "what is left of a flash sale is back in stock when it is over",
+        (FEED, EVENTS),
+        lambda history: len(history.named("FlashOpened")),
+        _left_in_flash,
+        may_judge_nothing=True,
+        invariant="I1",
     ),
     Check(
         "held once",
