@@ -17,6 +17,7 @@ from pipeline.engine.engine import Engine
 from pipeline.engine.outputs import ORDER_EVENTS
 from pipeline.engine.security import credentials
 from pipeline.engine.stage import CallingStage, Stage
+from pipeline.engine.tables import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ class App(faust.App):
                 if entries > table.entries_max and table not in warned:
                     warned.add(table)
                     log.warning("table %s has %d entries, planned are %d", table.name, entries, table.entries_max)
-            self.engine.measure_tables()
+            measure(self.engine.partitions.values())
 
     def _waiting(self, tp: TP, next_offset: int) -> int:
         """Count the offsets from the last processed record to the end of the log, if any record is among them."""

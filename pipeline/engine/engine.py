@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from pipeline import metrics, topics
 from pipeline.engine.calling import Calling
@@ -26,7 +26,7 @@ from pipeline.engine.transaction import Transaction
 from pipeline.errors import EngineError, RefusedStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.engine.batches import Batch
     from pipeline.engine.membership import Membership
@@ -149,17 +149,6 @@ class Engine:
             for live in held.tables:
                 entries[live.table] += live.entries
         return entries
-
-    def measure_tables(self) -> None:
-        """Let tables that have metrics of their own set them."""
-        found: dict[Table, list[Mapping[str, Any]]] = {}
-        for held in self.partitions.values():
-            for live in held.tables:
-                if live.table.measure is not None:
-                    found.setdefault(live.table, []).append(live)
-        for table, entries in found.items():
-            if table.measure is not None:
-                table.measure(entries)
 
     # --- batches ---
 

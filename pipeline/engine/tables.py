@@ -19,7 +19,7 @@ from pipeline.engine.stage import DecidingStage
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipeline.engine.stage import Stage
     from pipeline.topics import Table
@@ -161,6 +161,18 @@ class PartitionTables:
 def checkpoint(next_offset: int) -> bytes:
     """Encode the checkpoint of tables that are empty."""
     return _encode(Checkpoint(next_offset=next_offset))
+
+
+def measure(partitions: Iterable[PartitionTables]) -> None:
+    """Let tables that have metrics of their own set them, from their entries in a worker's partitions."""
+    found: dict[Table, list[LiveTable]] = {}
+    for held in partitions:
+        for live in held.tables:
+            if live.table.measure is not None:
+                found.setdefault(live.table, []).append(live)
+    for table, entries in found.items():
+        if table.measure is not None:
+            table.measure(entries)
 
 
 def _live(table: Table, page_entries: int) -> LiveTable:

@@ -6,6 +6,9 @@ import pkgutil
 import pytest
 
 import tables
+from agents import stages
+from pipeline.engine.stage import DecidingStage
+from pipeline.settings import Settings
 from pipeline.topics import Table
 
 MODULES = [module.name for module in pkgutil.iter_modules(tables.__path__)]
@@ -20,5 +23,6 @@ def test_a_tables_file_says_what_it_keeps(name: str) -> None:
     assert module.__doc__
 
 
-def test_there_are_tables() -> None:
-    assert len(MODULES) == 13
+def test_every_table_belongs_to_a_stage() -> None:
+    deciding = [stage for stage in stages(Settings()) if isinstance(stage, DecidingStage)]
+    assert {table.name for stage in deciding for table in stage.tables} == set(MODULES)
