@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from loadtest.oracle.history import Fact, History
 
 GET = frozenset({"HoldPlaced", "HoldRegained", "HoldFilled"})
+UNROUTED = frozenset({"tentative", "waiting", "frozen", "expired"})
 LIFECYCLE = GET | {"HoldRefused", "HoldConsumed", "HoldReleased", "HoldExpired", "HoldTrimmed"}
 """The events by which an order gets units, and those by which it gives them up."""
 Moves = frozenset[tuple[str, str]]
@@ -127,7 +128,7 @@ def _illegal(history: History) -> Iterator[str]:
 
 def _is_of_a_part(fact: Fact) -> bool:
     """Say whether units were released of a hold that routing has; of one that it has not the whole hold moves."""
-    return fact.event == "HoldReleased" and fact.came_from == "locked"
+    return fact.event == "HoldReleased" and fact.came_from not in UNROUTED
 
 
 def _resurrected(history: History) -> Iterator[str]:

@@ -61,21 +61,25 @@ def place(state: State, command: PlaceHold) -> Answers:
     )
     if to_state is HoldState.HELD:
         return placed, *alarm.events, _route_at_once(command, units, values)
-    noted = HoldNoted(
-        order_id=order_id,
-        pool=pool,
+    noted = _noted(command, units, values)
+    return noted, placed, *alarm.events, *alarm.review(at, pool, order_id)
+
+
+def _noted(command: PlaceHold, units: tuple[SkuUnits, ...], values_minor: tuple[int, ...]) -> HoldNoted:
+    return HoldNoted(
+        order_id=command.order_id,
+        pool=command.pool,
         units=units,
         ship_to=command.ship_to,
         sub_pool=command.sub_pool,
         may_split=command.may_split,
         priority=command.priority,
-        since=at,
+        since=command.at,
         expires_at=command.expires_at,
         stock_gate=command.stock_gate,
-        values_minor=values,
+        values_minor=values_minor,
         paid_minor=command.paid_minor,
     )
-    return noted, placed, *alarm.events, *alarm.review(at, pool, order_id)
 
 
 def _route_at_once(command: PlaceHold, units: tuple[SkuUnits, ...], values_minor: tuple[int, ...]) -> RouteOrder:

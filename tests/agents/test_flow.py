@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from pipeline.domain.commands import CancelFulfilment, Command, ReceiveStock, Re
 from pipeline.domain.dedup_state import Standing
 from pipeline.domain.events import Event
 from pipeline.domain.orders import SkuUnits
+from pipeline.domain.stock_events import StockEvent
 from pipeline.domain.tracking_state import Status
 from pipeline.domain.waybill_state import AttemptState
 from pipeline.topics import ORDERS_RAW, STOCK_COMMANDS, WAYBILL_COMMANDS
@@ -32,7 +33,8 @@ SKUS = ("X", "Y", "Z")
 RECEIVED = {("w1", "X"): 8, ("w1", "Y"): 3, ("w2", "X"): 4, ("w2", "Y"): 6, ("w2", "Z"): 5}
 NOT_IN_THESE_FLOWS = {
     *("OrderHeldForReview", "RefundDue", "RouteFailed", "RouteRepeated"),
-    *("StockAdjusted", "StockFeedRefused", "StockFeedRepeated"),
+    *("StockAdjusted", "StockFeedRefused", "StockFeedRepeated", "HoldRegained"),
+    *(event.__name__ for event in get_args(StockEvent)),
 }
 """The events that the stages' own tests bring about."""
 PLACES = {"w1": (30.0, 120.0), "w2": (40.0, 116.0)}

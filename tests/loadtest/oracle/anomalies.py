@@ -67,6 +67,16 @@ def oversettle(history: History) -> History:
     return replace(history, facts=[*history.facts, wrong])
 
 
+def keep_back(history: History) -> History:
+    # A flash sale ends, and not all that is left of it comes back.
+    placed, facts = first(history, "HoldPlaced"), []
+    for number, (event, units) in enumerate((("FlashOpened", 5), ("FlashClosed", 4))):
+        cause = f"stock.commands-0-{99_990 + number}"
+        body = {"pool": placed.body["pool"], "sku": "flashed", "units": units, "flash_id": "618"}
+        facts.append(placed._replace(event_id=f"{cause}-0", cause=cause, event=event, order_id="", body=body))
+    return replace(history, facts=[*history.facts, *facts])
+
+
 def drop_input(topic: str, command: bytes) -> Change:
     # A command that was asked for never came into its topic.
     def change(history: History) -> History:

@@ -25,6 +25,7 @@ from tests.loadtest.oracle.anomalies import (
     flood,
     funnel,
     growing,
+    keep_back,
     leak,
     lose,
     lost_ack,
@@ -66,6 +67,7 @@ def _lines(history: History) -> dict[str, Line]:
 ANOMALIES: tuple[tuple[str, str, Change], ...] = (
     ("I1", "units conserved", stolen),
     ("I1", "units conserved", changelog("reservation", "stock:", [12345, 0])),
+    ("I1", "flash returned", keep_back),
     ("I3", "hold lifecycle", resurrect),
     ("I3", "hold lifecycle", oversettle),
     ("I3", "hold lifecycle", lose("HoldPlaced")),
