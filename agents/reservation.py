@@ -6,8 +6,11 @@ from pipeline import topics
 from pipeline.domain import reservation
 from pipeline.domain.commands import RequestReview
 from pipeline.domain.routing_commands import (
+    AdoptPlan,
     CancelRoute,
+    CloseWarehouse,
     ExpediteRoute,
+    NoteProducts,
     OpenWarehouse,
     RedirectRoute,
     RouteOrder,
@@ -58,6 +61,9 @@ RESERVATION = DecidingStage(
         RedirectRoute: topics.ROUTING_COMMANDS,
         SettleAllocation: topics.ROUTING_COMMANDS,
         StockShelf: topics.ROUTING_COMMANDS,
+        CloseWarehouse: topics.ROUTING_COMMANDS,
+        AdoptPlan: topics.ROUTING_COMMANDS,
+        NoteProducts: topics.ROUTING_COMMANDS,
         OpenWarehouse: topics.ROUTING_COMMANDS,
         RequestReview: topics.ORDERS_REVIEW,
     },

@@ -27,6 +27,7 @@ COMMANDS = {
     "sink": Command("sinks.main", "stream order.events into ClickHouse and Redis"),
     "gateway": Command("pipeline.carriers.gateway", "take carriers' pushes into Kafka"),
     "sandbox": Command("pipeline.carriers.sandbox", "a local carrier that speaks SF's format"),
+    "network": Command("pipeline.network.main", "tell a pool of its routing plan, products, warehouses, and scans"),
     "rules": Command("pipeline.rules.main", "show, check, try, activate, switch, roll back the review rules"),
     "status": Command("sinks.status", "show where an order stands"),
     "explain": Command("sinks.explain", "tell an order's whole story: each step, its cause, its rules and scores"),

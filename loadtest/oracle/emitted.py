@@ -39,7 +39,9 @@ JUDGED: Mapping[str, tuple[str, ...]] = {
     "HoldConsumed": ("pool", "units"),
     "StockReceived": ("pool", "feed_id"),
     "StockAdjusted": ("pool", "sku", "change_units"),
-    "OrderRouted": ("parts",),
+    "OrderRouted": ("parts", "scores", "rule_version"),
+    "RerouteStarted": ("fulfilment_id", "part", "scores", "rule_version"),
+    "PartRerouted": ("fulfilment_id", "part"),
     "WaybillIssued": ("waybill_no",),
     "ShipmentMoved": ("outbound",),
 }
@@ -89,6 +91,8 @@ def _judged(event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     if event == "ShipmentMoved":
         return OUTBOUND[body.get("outbound")]
     kept = {name: body[name] for name in JUDGED[event] if name in body}
+    if "scores" in kept and kept.get("rule_version") is None:
+        del kept["scores"], kept["rule_version"]
     for name in ("units", "waiting"):
         if isinstance(kept.get(name), list):
             kept[name] = _small(kept[name])

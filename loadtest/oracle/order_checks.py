@@ -82,7 +82,13 @@ ASIDE: Mapping[str, frozenset[str]] = {
             *("TrimRefused", "HoldExpedited", "HoldReaddressed"),
         }
     ),
-    "routing.commands": frozenset({"AllocationSettled", "RouteRepeated"}),
+    "routing.commands": frozenset(
+        {
+            *("AllocationSettled", "RouteRepeated", "RouteExpedited", "AddressChangeRefused"),
+            *("RerouteStarted", "PartRerouted", "RerouteAbandoned"),
+            *("PartReleased", "ItemScanned", "ScanMismatched", "PartScannedOut"),
+        }
+    ),
     "waybill.commands": frozenset({"AnswerIgnored"}),
     "tracking.commands": frozenset({"ReportParked"}),
 }

@@ -20,7 +20,7 @@ PARKED = "parked"
 """Only a payment or a cancellation came, never the order."""
 OPEN = "open"
 """Still on its way: no outcome."""
-PART_ENDS = {"WaybillRefused": MANUAL, "FulfilmentCancelled": CANCELLED}
+PART_ENDS = {"WaybillRefused": MANUAL, "FulfilmentCancelled": CANCELLED, "FulfilmentStopped": CANCELLED}
 PARCEL_ENDS = {"signed": SIGNED, "returned": "returned"}
 RAW_TOPIC = "orders.raw-"
 
@@ -67,6 +67,8 @@ def part_ends(facts: Sequence[Fact]) -> dict[str, str]:
     for fact in facts:
         if fact.event == "OrderRouted":
             ends |= {part["fulfilment_id"]: OPEN for part in fact.body["parts"]}
+        elif fact.event == "PartRerouted":
+            ends[fact.body["part"]["fulfilment_id"]] = OPEN
     for fact in facts:
         if fact.event in PART_ENDS:
             ends[fact.fulfilment_id] = PART_ENDS[fact.event]

@@ -24,7 +24,7 @@ SONG = canaries.SONG.encode()
 WORDS = (canaries.OF_NAME, canaries.OF_PHONE, canaries.OF_ADDRESS)
 CLEAN_TOPICS = frozenset({"order.events", "tracking.commands"})
 """Topics without an address in any record, headers and all."""
-CLEAN_CHANGELOGS = frozenset({"routing", "tracking"})
+CLEAN_CHANGELOGS = frozenset({"tracking"})
 CHUNK_BYTES = 1 << 20
 LEAKS_KEPT_MAX = 1000
 FILES = ("*.log", "logs/*.log", "services/*/*.log", "metrics/*")

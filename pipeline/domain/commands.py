@@ -169,11 +169,15 @@ class IssueWaybill(Command, frozen=True, kw_only=True):
 
 
 class CancelFulfilment(Command, frozen=True, kw_only=True):
-    """Stop a fulfilment order: void its waybill if it has one; from routing."""
+    """Stop a fulfilment order: void its waybill if it has one; from routing.
+
+    With `keeps_hold` its units stay held, and routing is told what came of it: another part is to take its place.
+    """
 
     fulfilment_id: str
     fulfilment: Fulfilment
     reason: str
+    keeps_hold: bool = False
 
 
 class CallKind(StrEnum):

@@ -225,3 +225,11 @@ class StockFeedRefused(Event, frozen=True, kw_only=True):
     sku: str
     change_units: int
     reason: str
+
+
+class NetworkFeedPassed(Event, frozen=True, kw_only=True):
+    """A feed about the network, not about units, went on to routing; `feed` is its kind."""
+
+    pool: str
+    feed_id: str
+    feed: str

@@ -55,7 +55,14 @@ class HoldNoted(Note, frozen=True, kw_only=True):
 
 
 class AddressNoted(Note, frozen=True, kw_only=True):
-    """Where an order goes by now; from reservation."""
+    """Where an order goes by now; in reservation until it is routed, in routing while a part may be sent again."""
 
     order_id: str
     ship_to: ShipTo
+
+
+class StopNoted(Note, frozen=True, kw_only=True):
+    """A fulfilment order is being stopped so that another one takes its place: routing waits for what comes of it."""
+
+    fulfilment_id: str
+    at: int

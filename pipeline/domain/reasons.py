@@ -33,6 +33,20 @@ NOTHING_WOULD_BE_LEFT = "NOTHING_WOULD_BE_LEFT"
 """A partial cancellation of all that an order holds is a cancellation."""
 TOO_MANY_TRIMS = "TOO_MANY_TRIMS"
 
+# Routing: why a part is sent again, or not.
+WAREHOUSE_CLOSED = "WAREHOUSE_CLOSED"
+ADDRESS_CHANGED = "ADDRESS_CHANGED"
+TOO_LATE = "TOO_LATE"
+"""It has left, or the carrier does not give it back."""
+CANCELLED = "CANCELLED"
+
+# Scans: what is wrong with one.
+NOT_IN_PART = "NOT_IN_PART"
+TOO_MANY = "TOO_MANY"
+INCOMPLETE = "INCOMPLETE"
+NOT_TO_SHIP = "NOT_TO_SHIP"
+"""The part is being stopped, or was never to be shipped from here."""
+
 # Stock feeds.
 UNKNOWN_WAREHOUSE = "UNKNOWN_WAREHOUSE"
 TOO_MANY_WAREHOUSES = "TOO_MANY_WAREHOUSES"
@@ -49,6 +63,8 @@ FLASH_OVER = "FLASH_OVER"
 """A flash sale that would close before it opens, or before now."""
 NESTED_BUNDLE = "NESTED_BUNDLE"
 """A bundle is made of SKUs, not of bundles."""
+INVALID_PLAN = "INVALID_PLAN"
+"""A routing plan that names a warehouse twice, or has its waves out of order."""
 
 # Waybills: why a carrier's answer or a request changed nothing, or why nobody tries any more.
 REPEATED = "REPEATED"

@@ -17,6 +17,7 @@ EARTH_RADIUS_KM = 6371.0
 UNKNOWN_KM = -1.0
 """The distance to a place that nobody knows."""
 DISTANCES_REMEMBERED_MAX = 65_536
+PROVINCES_REMEMBERED_MAX = 4096
 
 
 class Place(NamedTuple):
@@ -82,6 +83,12 @@ def capital(province: str) -> Place | None:
             name = name.removesuffix(kind)
             break
     return PROVINCES.get(name)
+
+
+@lru_cache(maxsize=PROVINCES_REMEMBERED_MAX)
+def province_key(province: str) -> Place | str:
+    """Give what two names of one province have in common: its capital's place, or the name that nobody knows."""
+    return capital(province) or " ".join(province.split()).lower()
 
 
 @lru_cache(maxsize=DISTANCES_REMEMBERED_MAX)

@@ -28,6 +28,7 @@ from pipeline.domain.commands import (
     Tick,
 )
 from pipeline.domain.events import CancelRequested, HoldConsumed, HoldPlaced, HoldReleased, OrderCancelled
+from pipeline.domain.network_commands import DescribeSkus, NetworkCommand, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.order_commands import ExpediteHold, ReplaceAddress, TrimHold
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation_answers import Answers, repeated
@@ -67,6 +68,7 @@ StockCommand = (
     | ReleaseHold
     | Tick
     | StockFeed
+    | NetworkCommand
 )
 
 
@@ -91,6 +93,9 @@ def decide(state: State, command: StockCommand) -> Answers:
             | OpenFlash()
             | DefineBundle()
             | SetSafety()
+            | SetRoutingPlan()
+            | DescribeSkus()
+            | WithdrawWarehouse()
         ):
             return feed(state, command)
         case _:

@@ -9,16 +9,17 @@ from pipeline.domain.events import HoldRepeated, StockFeedRefused, StockFeedRepe
 from pipeline.domain.notes import AddressNoted, HoldNoted
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation_state import Event
-from pipeline.domain.routing_commands import ExpediteRoute, RedirectRoute, RouteOrder, RoutingCommand
+from pipeline.domain.routing_commands import RouteOrder, RoutingRequest
 from pipeline.domain.stock_commands import OpenFlash
 
 if TYPE_CHECKING:
     from pipeline.domain.commands import Command
+    from pipeline.domain.network_commands import NetworkCommand
     from pipeline.domain.reservation_state import State
     from pipeline.domain.reservation_values import Pending
     from pipeline.domain.stock_commands import StockFeed
 
-Answer = Event | HoldNoted | AddressNoted | RoutingCommand | ExpediteRoute | RedirectRoute | RequestReview
+Answer = Event | HoldNoted | AddressNoted | RoutingRequest | RequestReview
 Answers = tuple[Answer, ...]
 
 
@@ -47,12 +48,12 @@ def waiting_of(state: State, order_id: str, pending: Pending) -> tuple[SkuUnits,
     return tuple([SkuUnits(sku, wait.units) for sku, wait in waits if wait is not None])
 
 
-def feed_id_of(command: StockFeed) -> str:
+def feed_id_of(command: StockFeed | NetworkCommand) -> str:
     """Give the id that a feed counts under."""
     return command.flash_id if isinstance(command, OpenFlash) else command.feed_id
 
 
-def repeated_feed(command: StockFeed) -> StockFeedRepeated:
+def repeated_feed(command: StockFeed | NetworkCommand) -> StockFeedRepeated:
     """Say that a feed counted before."""
     return StockFeedRepeated(at=command.at, pool=command.pool, feed_id=feed_id_of(command))
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, assert_never
 from pipeline.domain import reasons
 from pipeline.domain.commands import AdjustStock, ReceiveStock, RegisterWarehouse
 from pipeline.domain.events import StockAdjusted, StockReceived, WarehouseRegistered
+from pipeline.domain.network_commands import DescribeSkus, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation_answers import Answers, feed_id_of, refused_feed, repeated_feed
 from pipeline.domain.reservation_balances import summed
+from pipeline.domain.reservation_network import pass_on
 from pipeline.domain.reservation_serving import Serving, serve_free
 from pipeline.domain.reservation_stock_facts import arrivals, promised
 from pipeline.domain.reservation_subpools import announce, bundle, close_inbound, open_flash, transfer
@@ -26,18 +28,27 @@ from pipeline.domain.stock_commands import (
 from pipeline.domain.stock_events import SafetySet
 
 if TYPE_CHECKING:
+    from pipeline.domain.network_commands import NetworkCommand
     from pipeline.domain.reservation_state import State
     from pipeline.domain.stock_commands import StockFeed
 
 WAREHOUSES_PER_POOL_MAX = 64
 
 
-def feed(state: State, command: StockFeed) -> Answers:
+def feed(state: State, command: StockFeed | NetworkCommand) -> Answers:
     """Take a feed."""
     if f"{command.pool}|{feed_id_of(command)}" in state.feeds:
         return (repeated_feed(command),)
     match command:
-        case RegisterWarehouse() | ReceiveStock() | AdjustStock() | AnnounceInbound():
+        case (
+            RegisterWarehouse()
+            | ReceiveStock()
+            | AdjustStock()
+            | AnnounceInbound()
+            | SetRoutingPlan()
+            | DescribeSkus()
+            | WithdrawWarehouse()
+        ):
             return _of_warehouse(state, command)
         case CloseInbound():
             return close_inbound(state, command)
@@ -62,7 +73,9 @@ def _watch(command: SetSafety) -> SafetySet:
     )
 
 
-def _of_warehouse(state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock | AnnounceInbound) -> Answers:
+def _of_warehouse(
+    state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock | AnnounceInbound | NetworkCommand
+) -> Answers:
     known = state.networks.get(command.pool)
     warehouses = known.warehouses if known is not None else ()
     match command:
@@ -74,6 +87,8 @@ def _of_warehouse(state: State, command: RegisterWarehouse | ReceiveStock | Adju
             return _adjust(state, command, warehouses)
         case AnnounceInbound():
             return announce(state, command, warehouses)
+        case SetRoutingPlan() | DescribeSkus() | WithdrawWarehouse():
+            return pass_on(command, warehouses)
         case _:
             assert_never(command)
 

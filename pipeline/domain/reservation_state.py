@@ -13,6 +13,7 @@ from pipeline.domain.events import (
     HoldRefused,
     HoldReleased,
     HoldRepeated,
+    NetworkFeedPassed,
     OrderCancelled,
     RefundDue,
     StockAdjusted,
@@ -49,6 +50,7 @@ Event = (
     | StockAdjusted
     | StockFeedRepeated
     | StockFeedRefused
+    | NetworkFeedPassed
     | HoldRegained
     | StockEvent
 )
@@ -109,6 +111,8 @@ def evolve(state: State, fact: Fact) -> None:
             drop_pending(state, fact.order_id)
         case HoldRepeated() | OrderCancelled() | StockFeedRepeated():
             pass
+        case NetworkFeedPassed():
+            state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
         case WarehouseRegistered() | StockReceived() | StockAdjusted() | StockFeedRefused():
             state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
             _feed(state, fact)

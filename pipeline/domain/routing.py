@@ -1,9 +1,10 @@
 """Routing: chooses the warehouses that ship an order whose units are held.
 
-The nearest warehouse that has all of it ships it. Where none has, the order is split: each warehouse, the nearest
-first, ships what it can. Near is the great circle from the capital of the receiver's province; where nobody knows the
-province, the order of the warehouses' registration decides. Every candidate's score goes into the event, so that a
-choice can be questioned later.
+Without a plan of the pool's owner the nearest warehouse that has all of it ships it. Where none has, the order is
+split: each warehouse, the nearest first, ships what it can. Near is the great circle from the capital of the receiver's
+province; where nobody knows the province, the order of the warehouses' registration decides. Under a plan the fewest
+warehouses that can ship it together, and of those the best scored (`routing_choice`, `routing_scores`). Every
+candidate's score goes into the event, so that a choice can be questioned later.
 
 Routing folds the same stock as reservation, in the same order, so what is held can be routed: the shelves' free units
 add up to at least the units that are held and not yet routed. Should they ever not, the hold is released and the
@@ -15,19 +16,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from pipeline.domain import reasons
-from pipeline.domain.commands import CancelFulfilment, Fulfilment, IssueWaybill, ReleaseHold
+from pipeline.domain.commands import CancelFulfilment, ConsumeHold, IssueWaybill, ReleaseHold, Tick
 from pipeline.domain.events import CancelRequested
+from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import SkuUnits, fulfilment_id
 from pipeline.domain.regions import distance_km
+from pipeline.domain.routing_by_plan import Chosen, by_plan, with_money
 from pipeline.domain.routing_commands import (
+    AdoptPlan,
     CancelRoute,
+    CloseWarehouse,
+    ExpediteRoute,
+    NoteProducts,
     OpenWarehouse,
+    RedirectRoute,
+    ReportStop,
     RouteOrder,
     RoutingCommand,
+    ScanItem,
+    ScanOutbound,
     SettleAllocation,
     StockShelf,
 )
-from pipeline.domain.routing_state import FREED, SHIPPED, Event, RouteState, State, Warehouse, evolve
+from pipeline.domain.routing_events import PlanAdopted, ProductsNoted, WarehouseClosed
+from pipeline.domain.routing_floor import expedited, express, is_express, scanned, scanned_out, waves
+from pipeline.domain.routing_moves import fulfilment_of, redirected, reported, rerouted
+from pipeline.domain.routing_state import FREED, SHIPPED, Event, State, evolve
+from pipeline.domain.routing_values import RouteState, Warehouse
 from pipeline.domain.shipping_events import (
     AllocationSettled,
     OrderRouted,
@@ -40,14 +55,14 @@ from pipeline.domain.shipping_events import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.domain.routing_state import Part, Route
+    from pipeline.domain.routing_values import Part, Route
 
 __all__ = ["State", "decide", "evolve"]
 
 NO_ROUTE = "no route"
 SETTLED = "settled"
 
-Answers = tuple[Event | IssueWaybill | CancelFulfilment | ReleaseHold, ...]
+Answers = tuple[Event | AddressNoted | IssueWaybill | CancelFulfilment | ReleaseHold | ConsumeHold, ...]
 Offer = tuple[Warehouse, float, list[int]]
 """A candidate: how far it is in kilometres, and how many of the units of each line it could ship."""
 
@@ -61,18 +76,46 @@ def decide(state: State, command: RoutingCommand) -> Answers:
             return _settle(state, command)
         case CancelRoute():
             return _cancel(state, command)
-        case StockShelf():
-            return (ShelfStocked(at=command.at, pool=command.pool, warehouse=command.warehouse, units=command.units),)
-        case OpenWarehouse():
-            return (
-                WarehouseOpened(
-                    at=command.at,
-                    pool=command.pool,
-                    warehouse=command.warehouse,
-                    latitude=command.latitude,
-                    longitude=command.longitude,
-                ),
-            )
+        case Tick():
+            return *rerouted(state, command), *waves(state, command)
+        case StockShelf() | OpenWarehouse() | CloseWarehouse() | AdoptPlan() | NoteProducts():
+            return (_of_network(command),)
+        case _:
+            return _of_parts(state, command)
+
+
+def _of_parts(state: State, command: ReportStop | RedirectRoute | ExpediteRoute | ScanItem | ScanOutbound) -> Answers:
+    """Take what is asked or told of an order's routed parts."""
+    standing = _standing(state.routes.get(command.order_id))
+    match command:
+        case ReportStop():
+            return tuple(reported(state, command, standing))
+        case RedirectRoute():
+            return tuple(redirected(state, command, standing))
+        case ExpediteRoute():
+            return tuple(expedited(state, command, standing))
+        case ScanItem():
+            return (scanned(state, command, standing),)
+        case ScanOutbound():
+            return scanned_out(state, command, standing)
+        case _:
+            assert_never(command)
+
+
+def _of_network(command: StockShelf | OpenWarehouse | CloseWarehouse | AdoptPlan | NoteProducts) -> Event:
+    """Take what is told of the network."""
+    at, pool = command.at, command.pool
+    match command:
+        case StockShelf(warehouse=name, units=units):
+            return ShelfStocked(at=at, pool=pool, warehouse=name, units=units)
+        case OpenWarehouse(warehouse=name, latitude=north, longitude=east):
+            return WarehouseOpened(at=at, pool=pool, warehouse=name, latitude=north, longitude=east)
+        case CloseWarehouse(warehouse=name, reason=reason):
+            return WarehouseClosed(at=at, pool=pool, warehouse=name, reason=reason)
+        case AdoptPlan(plan=plan):
+            return PlanAdopted(at=at, pool=pool, plan=plan, rule_version=plan.version)
+        case NoteProducts(skus=skus):
+            return ProductsNoted(at=at, pool=pool, skus=skus)
         case _:
             assert_never(command)
 
@@ -82,12 +125,12 @@ def _route(state: State, command: RouteOrder) -> Answers:
     order_id, pool, at = command.order_id, command.pool, command.at
     if (route := state.routes.get(order_id)) is not None:
         return (_repeated(command, route.state, "route"),)
-    offers = _offers(state, command)
-    scores = tuple([RouteScore(warehouse=name.name, distance_km=km, units_free=sum(free)) for name, km, free in offers])
-    parts = _parts(command, offers)
+    plan = state.plans.get(pool)
+    parts, scores = _nearest(state, command) if plan is None else by_plan(state, command, plan)
+    version = None if plan is None else plan.version
     if not parts:
         return (
-            RouteFailed(order_id=order_id, at=at, pool=pool, units=command.units, scores=scores),
+            RouteFailed(order_id=order_id, at=at, pool=pool, units=command.units, scores=scores, rule_version=version),
             ReleaseHold(
                 at=at,
                 pool=pool,
@@ -101,12 +144,25 @@ def _route(state: State, command: RouteOrder) -> Answers:
         IssueWaybill(
             at=at,
             fulfilment_id=part.fulfilment_id,
-            fulfilment=_fulfilment(command, part, len(parts)),
+            fulfilment=fulfilment_of(order_id, pool, part, len(parts)),
             ship_to=command.ship_to,
         )
         for part in parts
     ]
-    return OrderRouted(order_id=order_id, at=at, pool=pool, parts=parts, scores=scores), *issues
+    routed = OrderRouted(order_id=order_id, at=at, pool=pool, parts=parts, scores=scores, rule_version=version)
+    if plan is None:
+        return routed, *issues
+    noted = AddressNoted(order_id=order_id, ship_to=command.ship_to)
+    hurried = [part for part in parts if is_express(state, pool, part.warehouse, command.priority)]
+    lists = [answer for part in hurried for answer in express(order_id, at, pool, part)]
+    return routed, noted, *issues, *lists
+
+
+def _nearest(state: State, command: RouteOrder) -> Chosen:
+    """Choose without a plan."""
+    offers = _offers(state, command)
+    scores = tuple([RouteScore(warehouse=name.name, distance_km=km, units_free=sum(free)) for name, km, free in offers])
+    return with_money(_parts(command, offers), command), scores
 
 
 def _offers(state: State, command: RouteOrder) -> list[Offer]:
@@ -152,17 +208,6 @@ def _parts(command: RouteOrder, offers: list[Offer]) -> tuple[RoutePart, ...]:
     return () if any(wanted) else tuple(parts)
 
 
-def _fulfilment(command: RouteOrder | CancelRoute, part: RoutePart | Part, parts: int) -> Fulfilment:
-    return Fulfilment(
-        fulfilment_id=part.fulfilment_id,
-        order_id=command.order_id,
-        pool=command.pool,
-        warehouse=part.warehouse,
-        parts=parts,
-        units=part.units,
-    )
-
-
 def _settle(state: State, command: SettleAllocation) -> Answers:
     """Take a part off its warehouse's shelves, shipped or not."""
     order_id, settled = command.order_id, command.fulfilment_id
@@ -182,26 +227,35 @@ def _settle(state: State, command: SettleAllocation) -> Answers:
 
 def _cancel(state: State, command: CancelRoute) -> Answers:
     """Ask for each part to be stopped that has not left."""
-    route = state.routes.get(command.order_id)
-    if route is None or route.state is not RouteState.ROUTED or not route.outstanding:
+    order_id, at = command.order_id, command.at
+    route = state.routes.get(order_id)
+    inside = [part for part in (route.outstanding if route else ()) if not _is_out(state, part)]
+    if route is None or route.state is not RouteState.ROUTED or not inside:
         return (_repeated(command, _standing(route), "cancel"),)
     requested = CancelRequested(
-        order_id=command.order_id,
-        at=command.at,
+        order_id=order_id,
+        at=at,
         from_state=RouteState.ROUTED,
         to_state=RouteState.CANCELLING,
         reason=command.reason,
     )
     stops = [
         CancelFulfilment(
-            at=command.at,
+            at=at,
             fulfilment_id=part.fulfilment_id,
-            fulfilment=_fulfilment(command, part, route.parts),
+            fulfilment=fulfilment_of(order_id, command.pool, part, route.parts),
             reason=command.reason,
         )
-        for part in route.outstanding
+        for part in inside
+        if part.fulfilment_id not in state.moves
     ]
     return requested, *stops
+
+
+def _is_out(state: State, part: Part) -> bool:
+    """Say whether a part was scanned out: its units are being consumed."""
+    waiting = state.floor.get(part.fulfilment_id)
+    return waiting is not None and waiting.is_out
 
 
 def _standing(route: Route | None) -> str:

@@ -1,9 +1,14 @@
-"""The commands to routing, keyed by stock pool; all from reservation, so that both fold the same stock in one order."""
+"""The commands to routing, keyed by stock pool.
+
+All that is about stock comes from reservation, so that both fold the same stock in one order. A warehouse's scanners
+write here too: what they change is a part of a route, and only routing knows whether it may still leave.
+"""
 
 from __future__ import annotations
 
-from pipeline.domain.commands import Command
-from pipeline.domain.orders import ShipTo, SkuUnits
+from pipeline.domain.commands import Command, Tick
+from pipeline.domain.orders import Name, Quantity, ShipTo, SkuUnits
+from pipeline.domain.routing_plan import RoutingPlan, SkuFacts
 
 
 class RouteOrder(Command, frozen=True, kw_only=True):
@@ -54,7 +59,26 @@ class OpenWarehouse(Command, frozen=True, kw_only=True):
     longitude: float
 
 
-RoutingCommand = RouteOrder | CancelRoute | SettleAllocation | StockShelf | OpenWarehouse
+class CloseWarehouse(Command, frozen=True, kw_only=True):
+    """A warehouse ships nothing from here on, until it is opened again."""
+
+    pool: str
+    warehouse: str
+    reason: str
+
+
+class AdoptPlan(Command, frozen=True, kw_only=True):
+    """Compare the pool's warehouses by this plan from here on."""
+
+    pool: str
+    plan: RoutingPlan
+
+
+class NoteProducts(Command, frozen=True, kw_only=True):
+    """SKUs' categories and weights."""
+
+    pool: str
+    skus: tuple[SkuFacts, ...]
 
 
 class RedirectRoute(Command, frozen=True, kw_only=True):
@@ -71,3 +95,49 @@ class ExpediteRoute(Command, frozen=True, kw_only=True):
     pool: str
     order_id: str
     priority: int
+
+
+RoutingRequest = (
+    RouteOrder
+    | CancelRoute
+    | SettleAllocation
+    | StockShelf
+    | OpenWarehouse
+    | CloseWarehouse
+    | AdoptPlan
+    | NoteProducts
+    | RedirectRoute
+    | ExpediteRoute
+)
+"""What reservation asks of routing."""
+
+
+class ReportStop(Command, frozen=True, kw_only=True):
+    """A part that was to be stopped will not ship for certain (`stopped`), or has left; from waybill."""
+
+    pool: str
+    order_id: str
+    fulfilment_id: str
+    stopped: bool
+
+
+class ScanItem(Command, frozen=True, kw_only=True):
+    """So many units of a SKU are in a parcel by now; from a scanner, which says the sum each time."""
+
+    pool: Name
+    order_id: str
+    fulfilment_id: str
+    sku: str
+    units: Quantity
+
+
+class ScanOutbound(Command, frozen=True, kw_only=True):
+    """A parcel goes through the warehouse's door; from a scanner."""
+
+    pool: Name
+    order_id: str
+    fulfilment_id: str
+    scan_id: str
+
+
+RoutingCommand = RoutingRequest | ReportStop | ScanItem | ScanOutbound | Tick

@@ -2,108 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-
-from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import CancelRequested
-from pipeline.domain.orders import SkuUnits
+from pipeline.domain.routing_events import PlanAdopted, ProductsNoted, WarehouseClosed
+from pipeline.domain.routing_floor_state import FloorEvent, evolve_floor
+from pipeline.domain.routing_plan import Product
+from pipeline.domain.routing_values import (
+    EMPTY,
+    FloorPart,
+    Part,
+    Route,
+    RouteState,
+    Shelf,
+    State,
+    Warehouse,
+    Warehouses,
+    allocate,
+    count_part,
+    free,
+    put_part,
+)
 from pipeline.domain.shipping_events import (
     AllocationSettled,
     OrderRouted,
     RouteFailed,
-    RoutePart,
     RouteRepeated,
     ShelfStocked,
     WarehouseOpened,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from pipeline.domain.notes import AddressNoted
+
+__all__ = ["FREED", "SHIPPED", "Event", "State", "evolve"]
 
 SHIPPED = "shipped"
 FREED = "freed"
 
-Event = OrderRouted | RouteFailed | RouteRepeated | CancelRequested | AllocationSettled | ShelfStocked | WarehouseOpened
+Event = (
+    OrderRouted
+    | RouteFailed
+    | RouteRepeated
+    | CancelRequested
+    | AllocationSettled
+    | ShelfStocked
+    | WarehouseOpened
+    | WarehouseClosed
+    | PlanAdopted
+    | ProductsNoted
+    | FloorEvent
+)
 
 
-class Warehouse(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A warehouse and where it is, in degrees, WGS 84."""
-
-    name: str
-    latitude: float
-    longitude: float
-
-
-class Warehouses(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A pool's warehouses, in the order of their registration."""
-
-    warehouses: tuple[Warehouse, ...]
-
-
-class Shelf(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A SKU's units in one warehouse: so many are there, so many of them belong to routed orders.
-
-    0 <= allocated always. A correction may leave fewer on hand than are allocated, even fewer than none, when what was
-    counted away lay in another warehouse on paper; then nothing is free here until goods or corrections come. The pool
-    as a whole never holds more than it has: reservation refuses a correction that would take held units.
-    """
-
-    on_hand: int
-    allocated: int
-
-
-EMPTY = Shelf(0, 0)
-
-
-class RouteState(StrEnum):
-    """What became of the request to route an order."""
-
-    ROUTED = "routed"
-    FAILED = "route_failed"
-    CANCELLING = "cancelling"
-
-
-class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one warehouse is to ship of an order."""
-
-    fulfilment_id: str
-    warehouse: str
-    units: tuple[SkuUnits, ...]
-
-
-class Route(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order's route: how many parts it has, and those that are not settled."""
-
-    state: RouteState
-    parts: int = 0
-    outstanding: tuple[Part, ...] = ()
-
-    def is_settled(self) -> bool:
-        """Say whether every part has shipped or was freed."""
-        return not self.outstanding
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """`warehouses` by pool, `shelves` by `pool|warehouse|SKU`, `routes` by order id."""
-
-    warehouses: MutableMapping[str, Warehouses]
-    shelves: MutableMapping[str, Shelf]
-    routes: MutableMapping[str, Route]
-
-
-def evolve(state: State, event: Event) -> None:
+def evolve(state: State, event: Event | AddressNoted) -> None:
     """Apply an event."""
     match event:
         case OrderRouted():
             parts = tuple([Part(part.fulfilment_id, part.warehouse, part.units) for part in event.parts])
             state.routes[event.order_id] = Route(RouteState.ROUTED, len(parts), parts)
             for part in event.parts:
-                _allocate(state, event.pool, part)
+                allocate(state, event.pool, part)
+            if event.rule_version is not None:
+                _enter(state, event)
         case RouteFailed():
             state.routes[event.order_id] = Route(RouteState.FAILED)
         case CancelRequested():
@@ -111,6 +72,19 @@ def evolve(state: State, event: Event) -> None:
             state.routes[event.order_id] = Route(RouteState.CANCELLING, route.parts, route.outstanding)
         case AllocationSettled():
             _settle(state, event)
+        case RouteRepeated():
+            pass
+        case ShelfStocked() | WarehouseOpened() | WarehouseClosed() | PlanAdopted() | ProductsNoted():
+            _evolve_network(state, event)
+        case _:
+            evolve_floor(state, event)
+
+
+def _evolve_network(
+    state: State, event: ShelfStocked | WarehouseOpened | WarehouseClosed | PlanAdopted | ProductsNoted
+) -> None:
+    """Apply an event about the network."""
+    match event:
         case ShelfStocked():
             prefix = f"{event.pool}|{event.warehouse}|"
             for unit in event.units:
@@ -118,23 +92,16 @@ def evolve(state: State, event: Event) -> None:
                 state.shelves[prefix + unit.sku] = Shelf(shelf.on_hand + unit.units, shelf.allocated)
         case WarehouseOpened():
             _open(state, event)
-        case RouteRepeated():
-            pass
+            state.closures.pop(f"{event.pool}|{event.warehouse}", None)
+        case WarehouseClosed():
+            state.closures.setdefault(f"{event.pool}|{event.warehouse}", event.at)
+        case PlanAdopted():
+            state.plans[event.pool] = event.plan
+        case ProductsNoted():
+            for sku in event.skus:
+                state.products[f"{event.pool}|{sku.sku}"] = Product(sku.category, sku.grams)
         case _:
             assert_never(event)
-
-
-def _allocate(state: State, pool: str, part: RoutePart) -> None:
-    """Bind a part's units to its warehouse."""
-    prefix, shelves = f"{pool}|{part.warehouse}|", state.shelves
-    for unit in part.units:
-        key = prefix + unit.sku
-        shelf = shelves.get(key, EMPTY)
-        allocated = shelf.allocated + unit.units
-        if allocated > shelf.on_hand:
-            message = f"{key}: {part.fulfilment_id} takes {unit.units} units of {shelf}"
-            raise InvariantError(message)
-        shelves[key] = Shelf(shelf.on_hand, allocated)
 
 
 def _settle(state: State, event: AllocationSettled) -> None:
@@ -143,16 +110,13 @@ def _settle(state: State, event: AllocationSettled) -> None:
     part = next(part for part in route.outstanding if part.fulfilment_id == event.fulfilment_id)
     left = tuple(other for other in route.outstanding if other is not part)
     state.routes[event.order_id] = Route(route.state, route.parts, left)
-    prefix, shelves = f"{event.pool}|{part.warehouse}|", state.shelves
-    shipped = event.to_state == SHIPPED
-    for unit in part.units:
-        key = prefix + unit.sku
-        shelf = shelves[key]
-        after = Shelf(shelf.on_hand - unit.units if shipped else shelf.on_hand, shelf.allocated - unit.units)
-        if after.allocated < 0:
-            message = f"{key}: {event.fulfilment_id} settles {unit.units} units of {shelf}"
-            raise InvariantError(message)
-        shelves[key] = after
+    move = state.moves.pop(part.fulfilment_id, None)
+    if move is not None and move.warehouse != part.warehouse:
+        free(state, event.pool, Part(move.fulfilment_id, move.warehouse, part.units), shipped=False)
+    put_part(state, part.fulfilment_id, None)
+    if not left:
+        state.addresses.pop(event.order_id, None)
+    free(state, event.pool, part, shipped=event.to_state == SHIPPED)
 
 
 def _open(state: State, event: WarehouseOpened) -> None:
@@ -164,3 +128,19 @@ def _open(state: State, event: WarehouseOpened) -> None:
         state.warehouses[event.pool] = Warehouses(moved)
     else:
         state.warehouses[event.pool] = Warehouses((*known, opened))
+
+
+def _enter(state: State, event: OrderRouted) -> None:
+    """Count an order's parts in their warehouses' day, and put them on the floor."""
+    for part in event.parts:
+        count_part(state, event.pool, part.warehouse, event.at)
+        waiting = FloorPart(
+            event.pool,
+            part.warehouse,
+            event.at,
+            part.priority,
+            part.same_city,
+            part.value_minor,
+            part.paid_minor,
+        )
+        put_part(state, part.fulfilment_id, waiting)

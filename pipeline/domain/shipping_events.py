@@ -11,24 +11,40 @@ from pipeline.domain.orders import SkuUnits
 # --- routing ---
 
 
-class RoutePart(msgspec.Struct, frozen=True, kw_only=True):
-    """What one warehouse ships of an order."""
+class RoutePart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one warehouse ships of an order, and the part's share of what was paid for the order, in minor units."""
 
     fulfilment_id: str
     warehouse: str
     units: tuple[SkuUnits, ...]
+    value_minor: int = 0
+    paid_minor: int = 0
+    deliver_by: int = 0
+    """When it should have arrived, by the plan: ms UTC; 0: without a plan nobody says."""
+    priority: int = 0
+    same_city: bool = False
 
 
-class RouteScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How one candidate compared: kilometres to the receiver, and how many of the order's units it could ship."""
+class RouteScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How one candidate compared: kilometres to the receiver, and how many of the order's units it could ship.
+
+    Under a plan also the `points` of each strategy, 0 to 1000 (nearest, region, cost, load, category, priority), and
+    the `score`: their sum, each times its weight.
+    """
 
     warehouse: str
     distance_km: float
     units_free: int
+    score: int = 0
+    points: tuple[int, ...] = ()
+    cost_minor: int = 0
+    deliver_by: int = 0
+    standing: str = ""
+    """full: it has its day's parts; closed: it ships nothing."""
 
 
 class OrderRouted(Event, frozen=True, kw_only=True):
-    """Warehouses were chosen; `scores` holds every candidate, nearest first."""
+    """Warehouses were chosen; `scores` holds every candidate, nearest first. `rule_version` is the plan's, if any."""
 
     from_state: str = "locked"
     to_state: str = "routed"
@@ -146,6 +162,15 @@ class VoidRequested(Event, frozen=True, kw_only=True):
 
 class FulfilmentCancelled(Event, frozen=True, kw_only=True):
     """A fulfilment order will not ship, for certain."""
+
+    to_state: str = "cancelled"
+    fulfilment_id: str
+    parts: int
+    reason: str
+
+
+class FulfilmentStopped(Event, frozen=True, kw_only=True):
+    """A fulfilment order will not ship, for certain; its units stay held, for another one takes its place."""
 
     to_state: str = "cancelled"
     fulfilment_id: str

@@ -5,7 +5,8 @@ answers say something: OK, REFUSED, ABSENT. After UNKNOWN the carrier may or may
 query by the same key, and only its ABSENT allows another create, under the same key again.
 
 A cancellation that comes before the answer waits for it. One that comes after voids the waybill. The units are released
-when it is certain that nothing ships: a void that was answered with OK or ABSENT, or a create that was refused.
+when it is certain that nothing ships: a void that was answered with OK or ABSENT, or a create that was refused. Where
+routing stops a part to ship it from elsewhere, its units stay held, and routing is told instead (`waybill_stops`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, assert_never
 from pipeline.domain import reasons
 from pipeline.domain.commands import (
     Answer,
-    CallCarrier,
     CallKind,
     CancelFulfilment,
     Fulfilment,
@@ -41,7 +41,8 @@ from pipeline.domain.shipping_events import (
     WaybillUnknown,
 )
 from pipeline.domain.waybill_calls import CARRIER, call_again, create_call, delay_seconds
-from pipeline.domain.waybill_state import Attempt, AttemptState, Event, State, evolve
+from pipeline.domain.waybill_state import Attempt, AttemptState, State, evolve
+from pipeline.domain.waybill_stops import Answers, stop, told_to_routing
 
 if TYPE_CHECKING:
     from pipeline.domain.commands import WaybillCommand
@@ -55,8 +56,6 @@ AWAITED = {AttemptState.CLAIMED: CallKind.CREATE, AttemptState.UNKNOWN: CallKind
 UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.UNKNOWN, AttemptState.MANUAL})
 VOIDABLE = frozenset({AttemptState.ISSUED, AttemptState.MANUAL})
 
-Answers = tuple[Event | FulfilmentNoted | CallCarrier | TrackShipment | StopTracking | ReleaseHold, ...]
-
 
 def decide(state: State, command: WaybillCommand) -> Answers:
     """Answer a command."""
@@ -65,9 +64,14 @@ def decide(state: State, command: WaybillCommand) -> Answers:
         case IssueWaybill():
             return _claim(command) if attempt is None else (_ignored(command, reasons.REPEATED),)
         case RecordAnswer():
-            return _record(command, attempt) if attempt else (_ignored(command, reasons.NEVER_ASKED),)
+            if attempt is None:
+                return (_ignored(command, reasons.NEVER_ASKED),)
+            answers = _record(command, attempt)
+            return told_to_routing(answers, attempt.fulfilment) if command.fulfilment_id in state.stops else answers
         case CancelFulfilment():
-            return _cancel(command, attempt)
+            return (
+                stop(command, attempt, _cancel(command, attempt)) if command.keeps_hold else _cancel(command, attempt)
+            )
         case _:
             assert_never(command)
 

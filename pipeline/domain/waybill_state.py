@@ -10,12 +10,13 @@ import msgspec
 
 from pipeline.domain.commands import Fulfilment
 from pipeline.domain.events import CancelRequested
-from pipeline.domain.notes import FulfilmentNoted
+from pipeline.domain.notes import FulfilmentNoted, StopNoted
 from pipeline.domain.orders import ShipTo
 from pipeline.domain.shipping_events import (
     AnswerIgnored,
     CancelRefused,
     FulfilmentCancelled,
+    FulfilmentStopped,
     VoidRequested,
     WaybillClaimed,
     WaybillIssued,
@@ -35,6 +36,7 @@ Event = (
     | WaybillRefused
     | VoidRequested
     | FulfilmentCancelled
+    | FulfilmentStopped
     | CancelRequested
     | CancelRefused
     | AnswerIgnored
@@ -79,12 +81,13 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`attempts` by fulfilment id."""
+    """Both by fulfilment id: `attempts`, and `stops`, those of which routing is to be told what came of it."""
 
     attempts: MutableMapping[str, Attempt]
+    stops: MutableMapping[str, int]
 
 
-def evolve(state: State, fact: Event | FulfilmentNoted) -> None:
+def evolve(state: State, fact: Event | FulfilmentNoted | StopNoted) -> None:
     """Apply a fact."""
     attempts, key = state.attempts, fact.fulfilment_id
     match fact:
@@ -96,10 +99,14 @@ def evolve(state: State, fact: Event | FulfilmentNoted) -> None:
             attempts[key] = _moved(attempts[key], fact)
         case WaybillIssued():
             _issue(state, fact)
-        case FulfilmentCancelled():
+        case StopNoted():
+            state.stops[key] = fact.at
+        case FulfilmentCancelled() | FulfilmentStopped():
             attempts[key] = Attempt(AttemptState.CANCELLED)
+            state.stops.pop(key, None)
         case CancelRefused():
             _refuse_cancel(state, fact)
+            state.stops.pop(key, None)
         case AnswerIgnored():
             pass
         case _:

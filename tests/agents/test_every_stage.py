@@ -45,7 +45,7 @@ def test_a_repeat_gets_its_first_answer(stage: DecidingStage, data: st.DataObjec
         first = folded.tell(command)
         before = folded.tables()
         again = folded.tell(command)
-        assert again or isinstance(command, Tick), "no command goes without an answer"
+        assert again or isinstance(command, Tick), "no command but a tick goes without an answer"
         if isinstance(command, StockShelf):
             continue  # no request of its own: reservation, which sends it, counts each feed once
         if any(isinstance(answer, WaybillUnknown) for answer in first):

@@ -9,7 +9,7 @@ from pipeline.domain.orders import SkuUnits, fulfilment_id
 from tests.domain.orders import HOUR_MS, NOON, POOL, SHIP_TO, order_id
 
 SKUS = ("X", "Y", "Z")
-WAREHOUSES = ("w1", "w2")
+WAREHOUSES = ("w1", "w2", "w3")
 ORDERS = tuple(order_id(name) for name in "ABC")
 
 times = st.integers(NOON, NOON + 3 * HOUR_MS)

@@ -18,11 +18,23 @@ from pipeline.domain.commands import (
     Report,
     ReportShipment,
     StopTracking,
+    Tick,
     TrackShipment,
 )
 from pipeline.domain.ingest import Arrival
 from pipeline.domain.orders import OrderStatus, SkuUnits
-from pipeline.domain.routing_commands import CancelRoute, OpenWarehouse, RouteOrder, SettleAllocation, StockShelf
+from pipeline.domain.routing_commands import (
+    CancelRoute,
+    ExpediteRoute,
+    OpenWarehouse,
+    RedirectRoute,
+    ReportStop,
+    RouteOrder,
+    ScanItem,
+    ScanOutbound,
+    SettleAllocation,
+    StockShelf,
+)
 from tests.domain.draws import (
     SKUS,
     degrees,
@@ -35,6 +47,7 @@ from tests.domain.draws import (
     times,
     warehouses,
 )
+from tests.domain.networks import network_commands
 from tests.domain.orders import POOL, SHIP_TO, lines, submit
 from tests.domain.stock_histories import stock_commands
 
@@ -64,7 +77,17 @@ cancels = st.builds(CancelOrder, at=times, pool=pools, order_id=order_ids, reaso
 order_commands = st.one_of(submissions(), pays, cancels)
 
 routing_commands = st.one_of(
-    st.builds(RouteOrder, at=times, pool=pools, order_id=order_ids, units=some_units, ship_to=ship_to),
+    st.builds(
+        RouteOrder,
+        at=times,
+        pool=pools,
+        order_id=order_ids,
+        units=some_units,
+        ship_to=ship_to,
+        priority=st.integers(0, 2),
+        values_minor=st.lists(st.integers(0, 999), max_size=3).map(tuple),
+        paid_minor=st.integers(0, 1000),
+    ),
     st.builds(CancelRoute, at=times, pool=pools, order_id=order_ids, reason=reasons),
     st.builds(
         SettleAllocation, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, shipped=st.booleans()
@@ -78,6 +101,21 @@ routing_commands = st.one_of(
         units=st.builds(SkuUnits, st.sampled_from(SKUS), st.integers(-5, -1)).map(lambda unit: (unit,)),
     ),
     st.builds(OpenWarehouse, at=times, pool=pools, warehouse=warehouses, latitude=degrees, longitude=degrees),
+    network_commands(pools, times),
+    st.builds(Tick, at=times),
+    st.builds(ReportStop, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, stopped=st.booleans()),
+    st.builds(RedirectRoute, at=times, pool=pools, order_id=order_ids, ship_to=ship_to),
+    st.builds(ExpediteRoute, at=times, pool=pools, order_id=order_ids, priority=st.integers(0, 3)),
+    st.builds(
+        ScanItem,
+        at=times,
+        pool=pools,
+        order_id=order_ids,
+        fulfilment_id=fulfilments,
+        sku=st.sampled_from(SKUS),
+        units=st.integers(0, 3),
+    ),
+    st.builds(ScanOutbound, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, scan_id=st.just("s")),
 )
 
 
@@ -96,10 +134,13 @@ waybill_commands = st.one_of(
         fulfilments,
     ),
     st.builds(
-        lambda at, key, reason: CancelFulfilment(at=at, fulfilment_id=key, fulfilment=fulfilment(key), reason=reason),
+        lambda at, key, reason, keeps: CancelFulfilment(
+            at=at, fulfilment_id=key, fulfilment=fulfilment(key), reason=reason, keeps_hold=keeps
+        ),
         times,
         fulfilments,
         reasons,
+        st.booleans(),
     ),
     st.builds(
         RecordAnswer,

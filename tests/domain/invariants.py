@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.domain.dedup_state import Parked, Standing, Waiting
+from pipeline.domain.routing_floor_events import PartRerouted
 from pipeline.domain.routing_state import SHIPPED
 from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
 from pipeline.domain.tracking_state import LEFT, PARKED_REPORTS_MAX, Status
@@ -47,6 +48,9 @@ def check_routing(folded: Folded) -> None:
     for route in state.routes.values():
         for outstanding in route.outstanding:
             allocated.update({(outstanding.warehouse, unit.sku): unit.units for unit in outstanding.units})
+            move = state.moves.get(outstanding.fulfilment_id)
+            if move is not None and move.warehouse != outstanding.warehouse:
+                allocated.update({(move.warehouse, unit.sku): unit.units for unit in outstanding.units})
     on_hand: Counter[tuple[str, str]] = Counter()
     parts = {}
     for fact in folded.facts:
@@ -55,6 +59,8 @@ def check_routing(folded: Folded) -> None:
                 on_hand.update({(fact.warehouse, unit.sku): unit.units for unit in fact.units})
             case OrderRouted():
                 parts.update({part.fulfilment_id: part for part in fact.parts})
+            case PartRerouted():
+                parts[fact.part.fulfilment_id] = fact.part
             case AllocationSettled() if fact.to_state == SHIPPED:
                 part = parts[fact.fulfilment_id]
                 on_hand.subtract({(part.warehouse, unit.sku): unit.units for unit in part.units})
@@ -62,6 +68,17 @@ def check_routing(folded: Folded) -> None:
         _, warehouse, sku = key.split("|")
         assert shelf.allocated == allocated[warehouse, sku], key
         assert shelf.on_hand == on_hand[warehouse, sku], key
+    check_floor(state)
+
+
+def check_floor(state: routing.State) -> None:
+    """Keep of the floor, of moves and of addresses only what is about parts that are outstanding."""
+    outstanding = {part.fulfilment_id: order for order, route in state.routes.items() for part in route.outstanding}
+    assert state.floor.keys() <= outstanding.keys()
+    assert state.moves.keys() <= outstanding.keys()
+    assert state.addresses.keys() <= set(outstanding.values())
+    for name, waiting in state.floor.items():
+        assert name in state.present.of(state.floor, f"{waiting.pool}|{waiting.warehouse}")
 
 
 def check_waybill(folded: Folded) -> None:

@@ -38,6 +38,7 @@ from tests.domain.draws import (
     times,
     warehouses,
 )
+from tests.domain.networks import network_feeds
 
 feed_ids = st.sampled_from(("f1", "f2", "f3", "f4"))
 skus = st.sampled_from(SKUS)
@@ -164,4 +165,11 @@ of_planners = st.one_of(
         floor_units=st.integers(0, 4),
     ),
 )
-stock_commands = st.one_of(holds, holds, of_warehouses, of_planners, st.builds(Tick, at=times))
+stock_commands = st.one_of(
+    network_feeds(pools, times, st.sampled_from(("n1", "n2", "n3"))),
+    holds,
+    holds,
+    of_warehouses,
+    of_planners,
+    st.builds(Tick, at=times),
+)

@@ -4,6 +4,6 @@ Written again from what the stages promise, to be compared with what they did: w
 caused, which commands they asked of each other, and what their tables must hold in the end. Values have the form that
 MessagePack gives them, so that a table's entry can be compared as it is.
 
-The one choice that is not made again is which warehouses ship an order: that is read from the event, and checked to be
-one that the shelves allowed.
+Which warehouses ship an order is made again only where its pool has a plan. Where it has none, the choice is read from
+the event, and checked to be one that the shelves allowed.
 """

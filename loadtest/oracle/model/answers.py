@@ -19,15 +19,20 @@ Asked = tuple[str, str, str]
 class Answers:
     """What one record must be answered with, written down by the model of its stage."""
 
-    __slots__ = ("asked", "objections", "parts", "told")
+    __slots__ = ("asked", "objections", "parts", "rerouted", "scores", "told", "version")
 
-    def __init__(self, parts: Sequence[Mapping[str, Any]] | None) -> None:
+    def __init__(self, routed: Mapping[str, Any] | None, rerouted: Sequence[Mapping[str, Any]] = ()) -> None:
         self.told: list[Told] = []
         self.asked: list[Asked] = []
         self.objections: list[str] = []
         """What is wrong with a choice that the stage made."""
-        self.parts = parts
+        self.parts: Sequence[Mapping[str, Any]] | None = None if routed is None else routed["parts"]
         """The route that the stage chose for the record's order; None where it chose none."""
+        self.scores: Sequence[Mapping[str, Any]] = (routed or {}).get("scores", ())
+        """How the candidates compared, where there was a plan."""
+        self.rerouted = list(rerouted)
+        """The parts that the stage began to send again, in its order."""
+        self.version: str | None = (routed or {}).get("rule_version")
 
     def tell(self, event: str, order_id: str = "", to: str = "") -> None:
         """Write down an event."""

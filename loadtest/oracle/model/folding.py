@@ -39,6 +39,7 @@ FROM_OUTSIDE = frozenset(
     {
         *("RegisterWarehouse", "ReceiveStock", "AdjustStock", "ReportShipment", "Tick"),
         *("AnnounceInbound", "CloseInbound", "TransferStock", "OpenFlash", "DefineBundle", "SetSafety"),
+        *("SetRoutingPlan", "DescribeSkus", "WithdrawWarehouse", "ScanItem", "ScanOutbound"),
     }
 )
 """The commands that nobody in the pipeline asks for."""
@@ -129,7 +130,7 @@ def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fa
         found.records += 1
         tables = found.tables.setdefault((model.name, record.partition), {name: {} for name in model.tables})
         facts = by_cause.pop(source, [])
-        answers = Answers(_parts(facts))
+        answers = Answers(_routed(facts), _rerouted(facts))
         try:
             model.fold(tables, command, answers)
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -144,8 +145,12 @@ def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fa
         found.peaks[name] += entries
 
 
-def _parts(facts: Sequence[Fact]) -> Sequence[Mapping[str, Any]] | None:
-    return next((fact.body.get("parts") for fact in facts if fact.event == "OrderRouted"), None)
+def _routed(facts: Sequence[Fact]) -> Mapping[str, Any] | None:
+    return next((fact.body for fact in facts if "parts" in fact.body), None)
+
+
+def _rerouted(facts: Sequence[Fact]) -> list[Mapping[str, Any]]:
+    return [fact.body for fact in facts if fact.event == "RerouteStarted"]
 
 
 def _differences(source: str, facts: Sequence[Fact], answers: Answers) -> Iterator[str]:
@@ -175,10 +180,12 @@ def _note_asked(command: Command, found: Folded) -> None:
 def _name_asked(name: str, command: Command) -> Asked:
     if name in ORDER_NEWS:
         return "news", command["order"]["internal_order_id"] if name == "SubmitOrder" else command["order_id"], ""
-    if name in {"OpenWarehouse", "StockShelf"}:
+    if name in {"AdoptPlan", "NoteProducts"}:
+        return name, command["pool"], ""
+    if name in {"OpenWarehouse", "StockShelf", "CloseWarehouse"}:
         return name, f"{command['pool']}|{command['warehouse']}", units_text(command.get("units", ()))
-    if name in {"CallCarrier", "RecordAnswer"}:
-        return name, command["fulfilment_id"], command["kind"]
+    if name in {"CallCarrier", "RecordAnswer", "ReportStop"}:
+        return name, command["fulfilment_id"], str(command["stopped"] if name == "ReportStop" else command["kind"])
     about = command.get("fulfilment_id") or command["order_id"]
     if name in {"IssueWaybill", "CancelFulfilment", "TrackShipment"}:
         return name, about, units_text(command["fulfilment"]["units"])

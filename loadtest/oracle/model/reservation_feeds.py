@@ -35,6 +35,9 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
         "OpenFlash": _open_flash,
         "DefineBundle": _define,
         "SetSafety": _watch,
+        "SetRoutingPlan": _pass_on,
+        "DescribeSkus": _pass_on,
+        "WithdrawWarehouse": _pass_on,
     }[command["command"]]
     feed = f"{command['pool']}|{command['flash_id'] if 'flash_id' in command else command['feed_id']}"
     if feed in tables["feeds"]:
@@ -47,6 +50,24 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
 
 def _knows(tables: Tables, command: Command) -> bool:
     return command["warehouse"] in tables["networks"].get(command["pool"], [[]])[0]
+
+
+def _pass_on(tables: Tables, command: Command, answers: Answers) -> bool:
+    """Hand a feed about the network on to routing."""
+    pool, plan = command["pool"], command.get("plan", {})
+    sites, waves = plan.get("warehouses", ()), plan.get("wave_minutes", [])
+    lanes = [(site["name"], lane["province"]) for site in sites for lane in site.get("lanes", ())]
+    lists = ([site["name"] for site in sites], plan.get("apart", ()), lanes, waves)
+    if any(len(set(some)) < len(some) for some in lists) or waves != sorted(waves):
+        return False
+    if command["command"] == "WithdrawWarehouse" and not _knows(tables, command):
+        return False
+    answers.tell("NetworkFeedPassed")
+    if command["command"] == "WithdrawWarehouse":
+        answers.ask("CloseWarehouse", f"{pool}|{command['warehouse']}")
+    else:
+        answers.ask("AdoptPlan" if plan else "NoteProducts", pool)
+    return True
 
 
 def _positive(command: Command) -> bool:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadtest.oracle.model import routing_floor, routing_picks, routing_plan, routing_rows
+from loadtest.oracle.model.routing_rows import standing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("warehouses", "shelves", "routes")
+TABLES = (
+    *("warehouses", "shelves", "routes", "plans", "products", "loads", "closures"),
+    *("floor", "moves", "addresses", "waves"),
+)
 ROUTED, FAILED, CANCELLING = "routed", "route_failed", "cancelling"
 
 
@@ -29,10 +35,29 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
                 key = f"{command['pool']}|{command['warehouse']}|{sku}"
                 on_hand, allocated = tables["shelves"].get(key, (0, 0))
                 tables["shelves"][key] = [on_hand + count, allocated]
+        case "Tick" | "ReportStop" | "RedirectRoute" | "ExpediteRoute" | "ScanItem" | "ScanOutbound":
+            routing_floor.fold(tables, command, answers)
+        case name:
+            _fold_network(name, tables, command, answers)
+
+
+def _fold_network(name: str, tables: Tables, command: Command, answers: Answers) -> None:
+    match name:
         case "OpenWarehouse":
             answers.tell("WarehouseOpened")
             _open(tables, command)
-        case name:
+            tables["closures"].pop(f"{command['pool']}|{command['warehouse']}", None)
+        case "CloseWarehouse":
+            answers.tell("WarehouseClosed")
+            tables["closures"].setdefault(f"{command['pool']}|{command['warehouse']}", command["at"])
+        case "AdoptPlan":
+            answers.tell("PlanAdopted")
+            tables["plans"][command["pool"]] = command["plan"]
+        case "NoteProducts":
+            answers.tell("ProductsNoted")
+            for known in command["skus"]:
+                tables["products"][f"{command['pool']}|{known['sku']}"] = [known["category"], known["grams"]]
+        case _:
             raise KeyError(name)
 
 
@@ -52,6 +77,11 @@ def _route(tables: Tables, command: Command, answers: Answers) -> None:
         for part in answers.parts or ()
     ]
     answers.objections.extend(_objections(tables, command, parts))
+    if command["pool"] in tables["plans"]:
+        answers.objections.extend(_otherwise(tables, command, answers))
+        for _, warehouse, _ in parts:
+            routing_rows.count(tables, command["pool"], warehouse, command["at"])
+        routing_floor.enter(tables, command, answers.parts or ())
     for part, warehouse, share in parts:
         answers.ask("IssueWaybill", part, share)
         for sku, count in share:
@@ -59,6 +89,25 @@ def _route(tables: Tables, command: Command, answers: Answers) -> None:
             on_hand, allocated = tables["shelves"].get(key, (0, 0))
             tables["shelves"][key] = [on_hand, allocated + count]
     tables["routes"][order_id] = [ROUTED, len(parts), parts]
+    if command["pool"] in tables["plans"]:
+        for part in parts:
+            routing_picks.hurry(tables, command["pool"], part, command.get("priority", 0), answers)
+
+
+def _otherwise(tables: Tables, command: Command, answers: Answers) -> Iterator[str]:
+    """Say where a choice under a plan is not the one that the plan makes."""
+    parts, scores, objections = routing_plan.choice(tables, command, answers.scores)
+    yield from objections
+    version = tables["plans"][command["pool"]]["version"]
+    if answers.version != version:
+        yield f"order {command['order_id']}: routed by plan {answers.version}, in force is {version}"
+    for what, wanted, told in (("parts", parts, answers.parts), ("scores", scores, answers.scores)):
+        found = [
+            {**one, "units": [list(unit) for unit in one["units"]]} if "units" in one else dict(one)
+            for one in told or ()
+        ]
+        if found != wanted:
+            yield f"order {command['order_id']}: its {what} are {found}; by plan {version} they are {wanted}"
 
 
 def _names(tables: Tables, pool: str) -> list[str]:
@@ -82,12 +131,14 @@ def _objections(tables: Tables, command: Command, parts: list[list[Any]]) -> Ite
     """Say what is wrong with a route."""
     order_id, pool, names = command["order_id"], command["pool"], _names(tables, command["pool"])
     routed: Counter[str] = Counter()
+    taken: Counter[tuple[str, str]] = Counter()
     for number, (part, warehouse, share) in enumerate(parts, 1):
         if part != f"{order_id}-{number}" or warehouse not in names:
             yield f"order {order_id}: part {part} from warehouse {warehouse}, which is none of the pool's"
         for sku, count in share:
             routed[sku] += count
-            if count > _free(tables, pool, warehouse, sku):
+            taken[warehouse, sku] += count
+            if taken[warehouse, sku] > _free(tables, pool, warehouse, sku):
                 yield f"order {order_id}: part {part} takes {count} of SKU {sku}, more than are free in {warehouse}"
     if sorted(routed.items()) != sorted((sku, count) for sku, count in command["units"]):
         yield f"order {order_id}: its parts have other units than were asked for"
@@ -98,10 +149,13 @@ def _settle(tables: Tables, command: Command, answers: Answers) -> None:
     route = tables["routes"].get(order_id)
     part = next((part for part in route[2] if part[0] == settled), None) if route else None
     if route is None or part is None:
-        answers.tell("RouteRepeated", order_id, _standing(route))
+        answers.tell("RouteRepeated", order_id, standing(route))
         return
     answers.tell("AllocationSettled", order_id, "shipped" if command["shipped"] else "freed")
     tables["routes"][order_id] = [route[0], route[1], [other for other in route[2] if other is not part]]
+    routing_floor.leave(tables, command["pool"], part)
+    if len(route[2]) == 1:
+        tables["addresses"].pop(order_id, None)
     for sku, count in part[2]:
         key = f"{command['pool']}|{part[1]}|{sku}"
         on_hand, allocated = tables["shelves"].get(key, (0, 0))
@@ -111,19 +165,15 @@ def _settle(tables: Tables, command: Command, answers: Answers) -> None:
 def _cancel(tables: Tables, command: Command, answers: Answers) -> None:
     order_id = command["order_id"]
     route = tables["routes"].get(order_id)
-    if route is None or route[0] != ROUTED or not route[2]:
-        answers.tell("RouteRepeated", order_id, _standing(route))
+    inside = [part for part in (route[2] if route else ()) if not routing_rows.is_out(tables, part[0])]
+    if route is None or route[0] != ROUTED or not inside:
+        answers.tell("RouteRepeated", order_id, standing(route))
         return
     answers.tell("CancelRequested", order_id, CANCELLING)
-    for part, _, share in route[2]:
-        answers.ask("CancelFulfilment", part, share)
+    for part, _, share in inside:
+        if part not in tables["moves"]:
+            answers.ask("CancelFulfilment", part, share)
     tables["routes"][order_id] = [CANCELLING, *route[1:]]
-
-
-def _standing(route: list[Any] | None) -> str:
-    if route is None:
-        return "no route"
-    return "settled" if route[1] and not route[2] else str(route[0])
 
 
 def _open(tables: Tables, command: Command) -> None:

@@ -9,7 +9,7 @@ from loadtest.oracle.model.answers import order_of
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("attempts",)
+TABLES = ("attempts", "stops")
 CLAIMED, UNKNOWN, ISSUED, VOIDING = "claimed", "unknown", "issued", "void_pending"
 CANCELLED, COLLECTED, MANUAL = "cancelled", "collected", "manual"
 AWAITED = {CLAIMED: "create", UNKNOWN: "query"}
@@ -34,10 +34,39 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
                 _ignore(key, answers)
             else:
                 attempts[key] = _record(command, attempt, answers)
+                if key in tables["stops"]:
+                    _tell_routing(tables, key, answers)
         case "CancelFulfilment":
             attempts[key] = _cancel(command, attempt, answers)
+            if command.get("keeps_hold", False):
+                _stop(tables, command, attempt, answers)
         case name:
             raise KeyError(name)
+
+
+def _stop(tables: Tables, command: Command, before: Attempt | None, answers: Answers) -> None:
+    """Remember, of what is stopped for routing, that routing must know what comes of it."""
+    key = command["fulfilment_id"]
+    if before is not None and before[0] == COLLECTED:
+        answers.asked.append(("ReportStop", key, "False"))
+    elif not any(event == "AnswerIgnored" for event, _, _ in answers.told):
+        tables["stops"][key] = command["at"]
+        _tell_routing(tables, key, answers)
+
+
+def _tell_routing(tables: Tables, key: str, answers: Answers) -> None:
+    """Turn the end of a cancellation into news for routing, which keeps the units held."""
+    for place, (event, order_id, to) in enumerate(answers.told):
+        if event == "FulfilmentCancelled":
+            answers.told[place] = ("FulfilmentStopped", order_id, to)
+            answers.asked = [
+                ("ReportStop", key, "True") if asked[0] == "ReleaseHold" else asked for asked in answers.asked
+            ]
+        elif event == "CancelRefused":
+            answers.asked.append(("ReportStop", key, "False"))
+        else:
+            continue
+        tables["stops"].pop(key, None)
 
 
 def _ignore(key: str, answers: Answers) -> None:

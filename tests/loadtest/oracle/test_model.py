@@ -1,0 +1,58 @@
+"""The oracle's model and the stages agree on every history: two programs, written from the same promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadtest.oracle.emitted import fact
+from loadtest.oracle.model.answers import Answers
+from loadtest.oracle.model.folding import MODELS, StageModel, _name_asked, _rerouted, _routed
+from pipeline.engine.outputs import event_json
+from tests.domain.folding import Folded, events, requests
+from tests.domain.histories import COMMANDS, routing_commands
+from tests.domain.networks import planned_networks
+from tests.domain.orders import NOON, POOL
+from tests.domain.stages import folded
+
+MODELLED = ("reservation", "routing", "waybill", "tracking")
+HISTORY_MAX = 40
+by_name = {model.name: model for model in MODELS}
+
+
+@pytest.mark.parametrize("name", MODELLED)
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_model_and_the_stage_agree(name: str, data: st.DataObject) -> None:
+    stage, model = folded(name), by_name[name]
+    tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
+    for command in data.draw(st.lists(COMMANDS[name], max_size=HISTORY_MAX), label="history"):
+        agree(stage, model, tables, command)
+
+
+@given(planned_networks(POOL, NOON), st.lists(routing_commands, min_size=12, max_size=HISTORY_MAX))
+@settings(max_examples=200, deadline=None)
+def test_they_agree_on_every_choice_of_a_plan(network: list[Any], history: list[Any]) -> None:
+    stage, model = folded("routing"), by_name["routing"]
+    tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
+    for command in (*network, *history):
+        agree(stage, model, tables, command)
+
+
+def agree(stage: Folded, model: StageModel, tables: dict[str, dict[str, Any]], command: Any) -> None:  # noqa: ANN401
+    """Let both answer a command, and compare what they say and what they remember."""
+    told = stage.tell(command)
+    facts = [fact(orjson.loads(event_json(b'{"id":"c-0-0-0",', event)), 0, 0, 0) for event in events(told)]
+    answers = Answers(_routed(facts), _rerouted(facts))
+    model.fold(tables, orjson.loads(msgspec.json.encode(command)), answers)
+    assert answers.objections == []
+    assert [(one.event, one.order_id, one.to) for one in facts] == answers.told
+    asked = [orjson.loads(msgspec.json.encode(request)) for request in requests(told)]
+    assert sorted(_name_asked(one["command"], one) for one in asked) == sorted(answers.asked)
+    held = orjson.loads(msgspec.json.encode(stage.tables()))
+    assert held == orjson.loads(orjson.dumps(tables))
