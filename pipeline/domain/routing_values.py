@@ -171,7 +171,7 @@ class State:
     moves: MutableMapping[str, Move]
     addresses: MutableMapping[str, ShipTo]
     waves: MutableMapping[str, int]
-    present: Present = field(default_factory=Present)
+    present: Present = field(init=False, default_factory=Present)
 
 
 def put_part(state: State, name: str, part: FloorPart | None) -> None:
