@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pipeline import topics
 from pipeline.connectors import translate
 from pipeline.connectors.payload import Reference
 from pipeline.connectors.shops import read_shop_pools
 from pipeline.domain import ingest
-from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
+from pipeline.domain.order_commands import OrderNews
 from pipeline.engine.stage import DecidingStage
 
 if TYPE_CHECKING:
@@ -28,9 +28,5 @@ def ingest_stage(settings: Settings) -> DecidingStage:
         state=ingest.State,
         decide=ingest.decide,
         evolve=ingest.evolve,
-        writes={
-            SubmitOrder: topics.ORDER_COMMANDS,
-            PayOrder: topics.ORDER_COMMANDS,
-            CancelOrder: topics.ORDER_COMMANDS,
-        },
+        writes=dict.fromkeys(get_args(OrderNews), topics.ORDER_COMMANDS),
     )

@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_seconds: float = 6.0
     checkpoint_wait_seconds: float = 30.0
     """How long a restore waits for the markers of the last transaction to arrive everywhere."""
+    clock_interval_seconds: float = 1.0
+    """How often `clock` says what time it is."""
     log_level: str = "INFO"
 
 
@@ -92,6 +94,7 @@ VARIABLES = {
     "dead_letters_in_a_row_max": "HOLDFAST_DEAD_LETTERS_IN_A_ROW_MAX",
     "session_timeout_seconds": "HOLDFAST_SESSION_TIMEOUT_SECONDS",
     "checkpoint_wait_seconds": "HOLDFAST_CHECKPOINT_WAIT_SECONDS",
+    "clock_interval_seconds": "HOLDFAST_CLOCK_INTERVAL_SECONDS",
     "log_level": "HOLDFAST_LOG_LEVEL",
 }
 ABOVE_ZERO = (
@@ -102,6 +105,7 @@ ABOVE_ZERO = (
     "page_entries",
     "dead_letters_in_a_row_max",
     "session_timeout_seconds",
+    "clock_interval_seconds",
 )
 SERVICES = ("kafka", "redis", "clickhouse")
 

@@ -23,6 +23,7 @@ ORDER_STATE_EVENTS = frozenset(
         "OrderCreated",
         "OrderPaid",
         "OrderHeldForReview",
+        "OrderReleased",
         "OrderCancelled",
         "RefundDue",
         "HoldPlaced",

@@ -1,12 +1,12 @@
 """Every order that was seen, by order id (32 hex digits).
 
-The value says where the order stands for dedup, 10 to 20 bytes. While an order waits for its payment it also holds what
-to ask for then, its units and address, some 300 bytes; before it came, what was said of it.
+The value says where the order stands for dedup, 20 to 35 bytes. While an order waits for its payment or a reviewer it
+also holds the order itself, 1 to 2 KB; before it came, what was said of it.
 """
 
 from __future__ import annotations
 
-from pipeline.domain.dedup_state import Seen
+from pipeline.domain.dedup_values import Seen
 from pipeline.topics import REMEMBERED_MS, Table
 
 ORDERS = Table(

@@ -13,7 +13,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("order", "payment", "cancellation")
+KINDS = ("order", "payment", "cancellation", "address", "expedite", "partial_cancellation", "refund")
 
 
 class Asked(NamedTuple):

@@ -30,7 +30,7 @@ BEGIN: Mapping[str, tuple[str, ...]] = {
     "ShipmentTracked": ("",),
 }
 """The events that begin something, and the states before it in which they may."""
-STAY = frozenset({"OrderRepeated", "ReportIgnored"})
+STAY = frozenset({"OrderRepeated", "OrderUnpaidTooLong", "ReportIgnored"})
 """Events that say where something stands, and leave it there."""
 LEGAL: Mapping[str, Moves] = {
     "order.commands": frozenset(
@@ -40,9 +40,9 @@ LEGAL: Mapping[str, Moves] = {
             ("await_pay", "cancelled"),
             ("paid", "in_review"),
             ("paid", "cancel_requested"),
-            ("in_review", "in_review"),
-            ("in_review", "cancelled"),
-            ("cancelled", "refund_due"),
+            *(("in_review", to) for to in ("in_review", "await_pay", "paid", "cancelled")),
+            *((state, "cancelled") for state in ("paid", "cancel_requested")),
+            *((state, "refund_due") for state in ("cancelled", "cancel_requested")),
         }
     ),
     "stock.commands": frozenset(
@@ -76,6 +76,13 @@ LEGAL: Mapping[str, Moves] = {
 }
 OF_PARTS = frozenset({"waybill.commands", "tracking.commands"})
 ASIDE: Mapping[str, frozenset[str]] = {
+    "order.commands": frozenset(
+        {
+            *(f"Review{what}" for what in ("Claimed", "LeaseExpired", "Overdue", "Released", "Rejected", "Ignored")),
+            *(f"Refund{what}" for what in ("Requested", "Decided", "Paid", "Overdue", "Ignored")),
+            *("OrderChanged", "OrderChangeRefused", "OrderExpedited", "OrderTrimmed", "OrderRuleMatched"),
+        }
+    ),
     "stock.commands": frozenset(
         {
             *("HoldRepeated", "HoldConsumed", "OrderCancelled"),
@@ -92,7 +99,7 @@ ASIDE: Mapping[str, frozenset[str]] = {
     "waybill.commands": frozenset({"AnswerIgnored"}),
     "tracking.commands": frozenset({"ReportParked"}),
 }
-"""Events that move nothing but parts, which other checks follow."""
+"""Events that move nothing but parts, holds for review or refunds, which other checks follow."""
 
 
 def _of_stages(history: History) -> Iterator[tuple[str, str, tuple[int, int, int], Fact]]:

@@ -40,7 +40,7 @@ def _outcomes_of(history: History, order_id: str) -> frozenset[str]:
     # An order that found no route holds nothing any more, and may still be cancelled; one that got no hold may not.
     if "HoldRefused" in events or ("RouteFailed" in events and "OrderCancelled" not in events):
         found.add(REFUSED)
-    if "OrderHeldForReview" in events and not events & {"OrderCancelled", "HoldPlaced", "HoldRefused"}:
+    if _is_in_review(facts) and not events & {"OrderCancelled", "HoldPlaced", "HoldRefused"}:
         found.add(IN_REVIEW)
     ends = set(part_ends(facts).values())
     if ends and ends != {CANCELLED}:
@@ -50,6 +50,12 @@ def _outcomes_of(history: History, order_id: str) -> frozenset[str]:
     if "OrderCreated" in events:
         return frozenset() if "OrderPaid" in events else frozenset({AWAITING_PAYMENT})
     return frozenset(_never_created(history, order_id))
+
+
+def _is_in_review(facts: Sequence[Fact]) -> bool:
+    """Say whether an order was held for review, and not let go since."""
+    last = [fact.event for fact in facts if fact.event in {"OrderHeldForReview", "OrderReleased"}][-1:]
+    return last == ["OrderHeldForReview"]
 
 
 def _never_created(history: History, order_id: str) -> Iterator[str]:

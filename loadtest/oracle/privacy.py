@@ -3,7 +3,7 @@
 They may be in what the shops sent (orders.raw), in the commands that need an address to do their work (order, stock,
 routing and waybill commands, carrier calls), in what a reviewer is shown (orders.review), in a dead letter's value,
 which is the shop's record as it was, and in the changelogs of the stages that must remember an address for a while
-(dedup, until the order is paid; waybill, until no call needs it); and in reservation's, until an order that waits goes
+(dedup, until the order goes on; waybill, until no call needs it); and in reservation's, until an order that waits goes
 on. They may be nowhere else.
 """
 

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 ORDER_EVENTS = frozenset(
     {
-        *("OrderParked", "OrderCreated", "OrderPaid", "OrderHeldForReview", "OrderCancelled", "RefundDue"),
+        *("OrderParked", "OrderCreated", "OrderPaid", "OrderHeldForReview", "OrderReleased"),
+        *("OrderCancelled", "RefundDue"),
         *("HoldPlaced", "HoldRefused", "OrderRouted", "RouteFailed"),
     }
 )

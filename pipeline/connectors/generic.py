@@ -17,55 +17,61 @@ An order, new or again, in the state that it has by now:
 - `receiver_key` is the same text for the same receiver, or a digest of phone and address is taken. An order with
   neither a buyer nor a receiver is held for review.
 - `channel` and `shop_id` have no `|`. A quantity of 0 is kept and needs no stock.
+- What else an order may say, for the review rules and for how it is held: `payment_method` (a text such as
+  `credit_card`), `vip_level` (0 to 100), `fragile`, `promised_ship_at`, `sub_pool` (`stock`, `presale` or `flash`: what
+  it is held from), `may_split` (what is there may ship first), `holds_unpaid` (units go off sale when the order is
+  placed, and not when it is paid).
 
-What happened to an order, where the order itself is not sent again; it may come before its order:
+What happened to an order, where the order itself is not sent again; it may come before its order. All begin with
+`"channel": "web", "shop_id": "s1", "order_id": "A-1001", "at": 1490000000000`, and go on with:
 
-    {"type": "payment", "channel": "web", "shop_id": "s1", "order_id": "A-1001", "at": …, "paid_minor": 18600}
-    {"type": "cancellation", "channel": "web", "shop_id": "s1", "order_id": "A-1001", "at": …, "reason": "buyer"}
+    "type": "payment", "paid_minor": 18600
+    "type": "cancellation", "reason": "buyer"
+    "type": "address", "receiver_name": "…", "receiver_phone": "…", "province": "…", "city": "…", "district": "…",
+        "address_detail": "…", "receiver_key": "", "author": "buyer"
+    "type": "expedite", "priority": 100
+    "type": "partial_cancellation", "cancellation_id": "C-1", "lines": [{"sku": "SKU-A", "quantity": 1}],
+        "reason": "buyer", "author": "buyer"
+    "type": "refund", "refund_id": "R-1", "amount_minor": 8900, "reason": "broken"
+
+- A `cancellation_id` and a `refund_id` count once in their order. An address is whole: what is left out is empty.
+- `priority` is 1 to 1000; orders without one have 0.
 
 Unknown fields are ignored.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-from msgspec import Meta
+from msgspec.structs import replace
 
+from pipeline.connectors.generic_messages import (
+    AddressMessage,
+    CancellationMessage,
+    ChangeMessage,
+    ExpediteMessage,
+    News,
+    OrderMessage,
+    PartialCancellationMessage,
+    PaymentMessage,
+    RefundMessage,
+    Status,
+    decode_any,
+    decode_order,
+)
 from pipeline.connectors.payload import decode_json, receiver_digest
 from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
 from pipeline.domain.ingest import Arrival
-from pipeline.domain.orders import (
-    ORDER_LINES_MAX,
-    Minor,
-    Name,
-    Order,
-    OrderLine,
-    OrderStatus,
-    OrderType,
-    Text,
-    TimeMs,
-    internal_order_id,
-)
+from pipeline.domain.order_commands import ChangeAddress, ExpediteOrder, RequestRefund, TrimOrder
+from pipeline.domain.orders import Order, OrderStatus, OrderType, ShipTo, SkuUnits, SubPool, internal_order_id
 
 if TYPE_CHECKING:
     from pipeline.connectors.payload import Payload, Reference
+    from pipeline.domain.order_commands import OrderNews
+    from pipeline.domain.orders import Envelope
 
-ADAPTER = "generic-json/1"
-Identity = Annotated[str, Meta(min_length=1, max_length=1024)]
-Currency = Annotated[str, Meta(min_length=3, max_length=3)]
-
-
-class Status(StrEnum):
-    """Where the shop says that an order stands."""
-
-    UNPAID = "unpaid"
-    PAID = "paid"
-    CANCELLED = "cancelled"
-
-
+ADAPTER = "generic-json/2"
 STATUS = {
     Status.UNPAID: OrderStatus.AWAIT_PAY,
     Status.PAID: OrderStatus.PAID,
@@ -73,72 +79,92 @@ STATUS = {
 }
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    channel: Name
-    shop_id: Name
-    order_id: Identity
-
-
-class _Order(_Message, frozen=True, kw_only=True, tag="order"):
-    status: Status
-    order_type: OrderType = OrderType.NORMAL
-    currency: Currency = "CNY"
-    created_at: TimeMs
-    paid_at: TimeMs | None = None
-    updated_at: TimeMs | None = None
-    buyer_id: Text = ""
-    receiver_key: Text = ""
-    receiver_name: Text = ""
-    receiver_phone: Text = ""
-    province: Text = ""
-    city: Text = ""
-    district: Text = ""
-    address_detail: Text = ""
-    freight_minor: Minor = 0
-    discount_seller_minor: Minor = 0
-    discount_platform_minor: Minor = 0
-    paid_minor: Minor = 0
-    lines: Annotated[tuple[OrderLine, ...], Meta(max_length=ORDER_LINES_MAX)]
-
-
-class _Payment(_Message, frozen=True, kw_only=True, tag="payment"):
-    at: TimeMs
-    paid_minor: Minor
-
-
-class _Cancellation(_Message, frozen=True, kw_only=True, tag="cancellation"):
-    at: TimeMs
-    reason: Text = ""
-
-
-_decode_order = msgspec.json.Decoder(_Order).decode
-_decode_any = msgspec.json.Decoder(_Order | _Payment | _Cancellation).decode
-
-
 def translate(payload: Payload, reference: Reference) -> Arrival:
     """Translate a message. Raises PoisonError."""
     value = payload.value
     # A record without the word is an order; msgspec insists on the tag only where there is a choice.
-    decode = _decode_any if b'"type"' in value else _decode_order
-    message: _Order | _Payment | _Cancellation = decode_json(decode, value)
+    decode = decode_any if b'"type"' in value else decode_order
+    message: OrderMessage | News = decode_json(decode, value)
     order_id = internal_order_id(message.channel, message.shop_id, message.order_id)
     pool = reference.pool(message.shop_id)
-    command: SubmitOrder | PayOrder | CancelOrder
-    match message:
-        case _Order():
-            order = _order(message, order_id)
-            envelope = payload.envelope(message.currency, ADAPTER)
-            command = SubmitOrder(at=order.updated_at, pool=pool, order=order, envelope=envelope)
-        case _Payment():
-            command = PayOrder(at=message.at, pool=pool, order_id=order_id, paid_minor=message.paid_minor)
-        case _Cancellation():
-            command = CancelOrder(at=message.at, pool=pool, order_id=order_id, reason=message.reason)
-        case _:
-            assert_never(message)
+    command: OrderNews
+    if isinstance(message, OrderMessage):
+        order = _order(message, order_id)
+        envelope = _envelope(message, payload)
+        command = SubmitOrder(at=order.updated_at, pool=pool, order=order, envelope=envelope)
+    else:
+        command = _news(message, pool, order_id)
     return Arrival(command, message.channel, message.shop_id, message.order_id)
 
 
-def _order(message: _Order, order_id: str) -> Order:
+def _news(message: News, pool: str, order_id: str) -> OrderNews:
+    """Give the command of a message about an order."""
+    at = message.at
+    match message:
+        case PaymentMessage():
+            return PayOrder(at=at, pool=pool, order_id=order_id, paid_minor=message.paid_minor)
+        case CancellationMessage():
+            return CancelOrder(at=at, pool=pool, order_id=order_id, reason=message.reason)
+        case RefundMessage():
+            amount_minor, reason = message.amount_minor, message.reason
+            refund_id = message.refund_id
+            return RequestRefund(
+                at=at, pool=pool, order_id=order_id, refund_id=refund_id, amount_minor=amount_minor, reason=reason
+            )
+        case _:
+            return _change(message, pool, order_id)
+
+
+def _change(message: ChangeMessage, pool: str, order_id: str) -> OrderNews:
+    at = message.at
+    match message:
+        case AddressMessage():
+            ship_to = ShipTo(
+                name=message.receiver_name,
+                phone=message.receiver_phone,
+                province=message.province,
+                city=message.city,
+                district=message.district,
+                address_detail=message.address_detail,
+            )
+            author, key = message.author, _receiver_key(message)
+            return ChangeAddress(at=at, pool=pool, order_id=order_id, ship_to=ship_to, receiver_key=key, author=author)
+        case ExpediteMessage():
+            return ExpediteOrder(at=at, pool=pool, order_id=order_id, priority=message.priority)
+        case PartialCancellationMessage():
+            return TrimOrder(
+                at=at,
+                pool=pool,
+                order_id=order_id,
+                trim_id=message.cancellation_id,
+                units=tuple(SkuUnits(part.sku, part.quantity) for part in message.lines),
+                reason=message.reason,
+                author=message.author,
+            )
+        case _:
+            assert_never(message)
+
+
+def _receiver_key(message: OrderMessage | AddressMessage) -> str:
+    return message.receiver_key or receiver_digest(
+        message.receiver_phone, message.province, message.city, message.district, message.address_detail
+    )
+
+
+def _envelope(message: OrderMessage, payload: Payload) -> Envelope:
+    return replace(
+        payload.envelope(message.currency, ADAPTER),
+        payment_method=message.payment_method,
+        vip_level=message.vip_level,
+        fragile=message.fragile,
+        promised_ship_at=message.promised_ship_at,
+        sub_pool=SubPool(message.sub_pool),
+        may_split=message.may_split,
+        holds_unpaid=message.holds_unpaid,
+    )
+
+
+def _order(message: OrderMessage, order_id: str) -> Order:
     """Give the canonical order."""
     status = STATUS[message.status]
     if status is OrderStatus.AWAIT_PAY and message.order_type is OrderType.COD:
@@ -152,10 +178,7 @@ def _order(message: _Order, order_id: str) -> Order:
         platform_status=message.status.value,
         status=status,
         buyer_id=message.buyer_id,
-        receiver_key=message.receiver_key
-        or receiver_digest(
-            message.receiver_phone, message.province, message.city, message.district, message.address_detail
-        ),
+        receiver_key=_receiver_key(message),
         receiver_name=message.receiver_name,
         receiver_phone=message.receiver_phone,
         province=message.province,

@@ -51,8 +51,6 @@ class CancelOrder(Command, frozen=True, kw_only=True):
     reason: str
 
 
-OrderCommand = SubmitOrder | PayOrder | CancelOrder
-
 # --- to reservation, keyed by stock pool ---
 
 

@@ -1,263 +1,175 @@
 """Dedup: each order once. Knows every order ever seen, holds doubtful ones for review, sends paid ones on.
 
 An order's id settles whether it is known, so a resubmission after a year is still one. Of an order older than what is
-remembered nobody can say that it is new: it is held for review. What was
-said of an order before it came (its payment, its cancellation) is parked and applied when it comes.
+remembered nobody can say that it is new: it is held for review. What was said of an order before it came (its payment,
+its cancellation, a change) is parked and applied when it comes. Of two states that the platform showed, the one with
+the later time counts, and at the same time the one with the higher rank.
 
-Two orders of one receiver with a SKU in common, created within an hour of each other, are a suspected duplicate
-(疑似重复). Event time counts, both ways, since the later one may arrive first. The one that arrives later is held,
-unless the other is cancelled. Where there is no receiver key, nothing is suspected.
+The rest of the rules is beside this file: `dedup_doubts` (why an order is held for review), `dedup_flow` (how it goes
+on), `dedup_changes`, `dedup_reviews`, `dedup_refunds`, and `dedup_clock` (what time brings).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, assert_never
 
-import msgspec
+from msgspec.structs import replace
 
-from pipeline.domain import reasons
-from pipeline.domain.commands import CancelHold, CancelOrder, PayOrder, PlaceHold, RequestReview, SubmitOrder
-from pipeline.domain.dedup_state import DUPLICATE_WITHIN_MS, Event, Parked, Seen, Standing, State, Waiting, evolve
-from pipeline.domain.errors import InvariantError
-from pipeline.domain.events import (
-    CancelRequested,
-    OrderCancelled,
-    OrderCreated,
-    OrderHeldForReview,
-    OrderPaid,
-    OrderParked,
-    OrderRepeated,
-    RefundDue,
+from pipeline.domain import dedup_refunds, dedup_reviews, reasons, rules_active
+from pipeline.domain.commands import CancelOrder, PayOrder, RequestReview, SubmitOrder, Tick
+from pipeline.domain.dedup_changes import (
+    CANCELLABLE,
+    Changing,
+    change_order,
+    pay_late,
+    repeated,
+    show_again,
 )
-from pipeline.domain.notes import OrderNoted
-from pipeline.domain.orders import OrderStatus, ShipTo, units_to_ship
+from pipeline.domain.dedup_clock import Timely, tick
+from pipeline.domain.dedup_creation import Creating, Parking, create, park
+from pipeline.domain.dedup_doubts import Look
+from pipeline.domain.dedup_flow import Step, cancel, cancel_and_refund, go_on, refund_due, release_twins
+from pipeline.domain.dedup_reviews import Reviewing
+from pipeline.domain.dedup_state import Event, Note, State, evolve
+from pipeline.domain.dedup_values import Parked, RefundState, Review, Seen, Standing, Waiting
+from pipeline.domain.errors import InvariantError
+from pipeline.domain.events import OrderPaid, OrderRepeated
+from pipeline.domain.order_commands import (
+    ChangeAddress,
+    ClaimReview,
+    ConfirmCancel,
+    ConfirmRefund,
+    DecideRefund,
+    DecideReview,
+    ExpediteOrder,
+    RequestRefund,
+    TrimOrder,
+)
+from pipeline.domain.order_events import CancelConfirmed, OrderPolicySet, RefundDecided, RefundIgnored, RefundRequested
+from pipeline.domain.order_policy import SetOrderPolicy
+from pipeline.domain.orders import OrderStatus
+from pipeline.domain.rules_active import SetRules
 
 if TYPE_CHECKING:
-    from pipeline.domain.commands import OrderCommand
-    from pipeline.domain.orders import Order, SkuUnits
-
-CANCELLABLE = frozenset({Standing.AWAIT_PAY, Standing.IN_REVIEW, Standing.PAID})
-NO_TWIN = frozenset({Standing.CANCELLED, Standing.REFUND_DUE})
-"""Where an order stands that is over: a second one of its kind is the order that the buyer wants."""
+    from pipeline.domain.dedup_values import Ask
+    from pipeline.domain.order_commands import OrderCommand
 
 __all__ = ["State", "decide", "evolve"]
 
-Answers = tuple[Event | OrderNoted | PlaceHold | CancelHold | RequestReview, ...]
+Answers = Sequence[Changing | Creating | Parking | Reviewing | Timely | Event | Note | RequestReview]
 
 
 def decide(state: State, command: OrderCommand) -> Answers:
     """Answers a command. A repeated one changes nothing, and the answer says where the order stands."""
     match command:
         case SubmitOrder():
-            seen = state.orders.get(command.order.internal_order_id)
-            if seen is None:
-                return _create(state, command, Parked())
-            if isinstance(seen.rest, Parked):
-                return _create(state, command, seen.rest)
-            return _show_again(seen, command)
-        case PayOrder():
-            seen = state.orders.get(command.order_id)
-            return _park(command, seen) if seen is None or isinstance(seen.rest, Parked) else _pay(command, seen)
-        case CancelOrder():
+            return _see(state, command)
+        case PayOrder() | CancelOrder() | ChangeAddress() | ExpediteOrder() | TrimOrder() | RequestRefund():
             seen = state.orders.get(command.order_id)
             if seen is None or isinstance(seen.rest, Parked):
-                return _park(command, seen)
-            return _cancel(command, seen, command.order_id, command.reason)
+                return park(command, seen)
+            return _hear(state, command, seen)
+        case Tick():
+            return tick(state, command)
+        case SetOrderPolicy() | SetRules():
+            return _set(state, command)
+        case _:
+            return _settle(state, command)
+
+
+def _see(state: State, command: SubmitOrder) -> Answers:
+    """Take an order that a shop shows."""
+    seen = state.orders.get(command.order.internal_order_id)
+    if seen is None:
+        return create(state, command, Parked())
+    return create(state, command, seen.rest) if isinstance(seen.rest, Parked) else show_again(state, command, seen)
+
+
+def _hear(state: State, command: PayOrder | CancelOrder | Ask, seen: Seen) -> Answers:
+    """Take what a buyer or a platform says of a known order."""
+    match command:
+        case PayOrder():
+            return _pay(state, command, seen)
+        case CancelOrder():
+            if seen.standing not in CANCELLABLE:
+                return repeated(seen, command.order_id, command.at, "cancel")
+            return cancel_and_refund(state, command.pool, command.order_id, command.at, command.reason)
+        case RequestRefund():
+            return _undo_with(state, command, dedup_refunds.ask_refund(state, command, seen))
+        case _:
+            return change_order(state, command, seen)
+
+
+def _settle(
+    state: State, command: ClaimReview | DecideReview | DecideRefund | ConfirmRefund | ConfirmCancel
+) -> Answers:
+    """Take what reviewers, approvers and reservation say."""
+    match command:
+        case ClaimReview():
+            return dedup_reviews.claim(state, command)
+        case DecideReview():
+            return dedup_reviews.decide(state, command)
+        case DecideRefund():
+            return _undo_with(state, command, dedup_refunds.decide(state, command))
+        case ConfirmRefund():
+            return (dedup_refunds.confirm(state, command),)
+        case ConfirmCancel():
+            return _cancelled(state, command, state.orders.get(command.order_id))
         case _:
             assert_never(command)
 
 
-def _create(state: State, command: SubmitOrder, parked: Parked) -> Answers:
-    """Take up a new order, with what is known of it already."""
-    order, at = command.order, command.at
-    order_id = order.internal_order_id
-    units = units_to_ship(order)
-    created = OrderCreated(
-        order_id=order_id,
-        at=at,
-        channel=order.channel,
-        shop_id=order.shop_id,
-        platform_order_id=order.platform_order_id,
-        pool=command.pool,
-        lines=len(order.lines),
-        units=sum([unit.units for unit in units]),
-        paid_minor=order.paid_minor,
-        currency=command.envelope.currency,
-    )
-    paid = _payment(order, parked)
-    if order.status is OrderStatus.CANCELLED or parked.cancel_reason is not None:
-        reason = order.platform_status if parked.cancel_reason is None else parked.cancel_reason
-        cancelled = OrderCancelled(order_id=order_id, at=at, from_state=Standing.AWAIT_PAY, reason=reason)
-        refunds = [RefundDue(order_id=order_id, at=at, paid_minor=payment.paid_minor) for payment in paid]
-        return created, cancelled, *refunds
-    doubt = _doubt(state, command, units)
-    if doubt is not None:
-        return created, *_note(command, units, waiting=False), *paid, *_hold_for_review(command, doubt, paid=bool(paid))
-    if not paid:
-        return created, *_note(command, units, waiting=True)
-    place = PlaceHold(at=at, pool=command.pool, order_id=order_id, units=units, ship_to=_ship_to(order))
-    return created, *_note(command, units, waiting=False), *paid, place
-
-
-def _note(command: SubmitOrder, units: tuple[SkuUnits, ...], *, waiting: bool) -> tuple[OrderNoted, ...]:
-    """Note what no event may carry: who receives an order, and, of one that waits for its payment, where it goes."""
-    order = command.order
-    if not order.receiver_key and not waiting:
-        return ()
-    note = OrderNoted(
-        pool=command.pool,
-        order_id=order.internal_order_id,
-        created_at=order.created_at,
-        receiver_key=order.receiver_key,
-        skus="\n".join([unit.sku for unit in units]),
-        units=units if waiting else (),
-        ship_to=_ship_to(order) if waiting else None,
-    )
-    return (note,)
-
-
-def _ship_to(order: Order) -> ShipTo:
-    return ShipTo(
-        name=order.receiver_name,
-        phone=order.receiver_phone,
-        province=order.province,
-        city=order.city,
-        district=order.district,
-        address_detail=order.address_detail,
-    )
-
-
-def _payment(order: Order, parked: Parked) -> tuple[OrderPaid, ...]:
-    """Give the fact that a new order is paid, if it is."""
-    if order.status is OrderStatus.PAID:
-        paid_minor = order.paid_minor
-    elif parked.paid_minor is not None:
-        paid_minor = parked.paid_minor
-    else:
-        return ()
-    return (OrderPaid(order_id=order.internal_order_id, at=order.updated_at, paid_minor=paid_minor),)
-
-
-def _doubt(state: State, command: SubmitOrder, units: tuple[SkuUnits, ...]) -> tuple[str, str] | None:
-    """Say why a person must look at a new order, and what speaks against it."""
-    order = command.order
-    if not order.receiver_key and not order.buyer_id:
-        return reasons.MISSING_CUSTOMER, "the order names neither a buyer nor a receiver"
-    if order.created_at <= state.orders.forgotten_ms:
-        return reasons.TOO_OLD, "the order is older than what is remembered: it may have been fulfilled already"
-    if not units:
-        return reasons.NOTHING_TO_SHIP, f"none of its {len(order.lines)} lines needs stock"
-    return _twin(state, command, units) if order.receiver_key else None
-
-
-def _twin(state: State, command: SubmitOrder, units: tuple[SkuUnits, ...]) -> tuple[str, str] | None:
-    """Find another order of this receiver that may be the same one."""
-    order = command.order
-    receiver = state.receivers.get(f"{command.pool}|{order.receiver_key}")
-    if receiver is None:
-        return None
-    ours = {unit.sku for unit in units}
-    for other in receiver.recent:
-        apart = abs(order.created_at - other.created_at)
-        if apart > DUPLICATE_WITHIN_MS:
-            continue
-        common = ours.intersection(other.skus.split("\n"))
-        if common and state.orders[other.order_id].standing not in NO_TWIN:
-            evidence = f"order {other.order_id} of this receiver has {min(common)} too, {apart // 1000} s apart"
-            return reasons.SUSPECTED_DUPLICATE, evidence
-    return None
-
-
-def _hold_for_review(
-    command: SubmitOrder, doubt: tuple[str, str], *, paid: bool
-) -> tuple[OrderHeldForReview, RequestReview]:
-    order_id, (reason, evidence) = command.order.internal_order_id, doubt
-    held = OrderHeldForReview(
-        order_id=order_id,
-        at=command.at,
-        from_state=Standing.PAID if paid else Standing.AWAIT_PAY,
-        reason=reason,
-        evidence=evidence,
-    )
-    review = RequestReview(
-        at=command.at,
-        pool=command.pool,
-        order_id=order_id,
-        reason=reason,
-        evidence=evidence,
-        order=command.order,
-    )
-    return held, review
-
-
-def _show_again(seen: Seen, command: SubmitOrder) -> Answers:
-    """Take what a known order shows: only a later state than the known one counts, and an older showing never does."""
-    order, at = command.order, command.at
-    order_id = order.internal_order_id
-    if at >= seen.updated_at:
-        if order.status is OrderStatus.CANCELLED and seen.standing in CANCELLABLE:
-            return _cancel(command, seen, order_id, order.platform_status)
-        if order.status is OrderStatus.PAID and not seen.paid:
-            return _paid_now(command, seen, order)
-    return (OrderRepeated(order_id=order_id, at=at, from_state=seen.standing, to_state=seen.standing, kind="submit"),)
-
-
-def _paid_now(command: SubmitOrder, seen: Seen, order: Order) -> Answers:
-    """Go on with a known order that shows itself paid, and with what it says by now of units and address."""
-    units = units_to_ship(order)
-    if seen.standing is Standing.AWAIT_PAY and not units:
-        paid = OrderPaid(order_id=order.internal_order_id, at=command.at, paid_minor=order.paid_minor)
-        doubt = reasons.NOTHING_TO_SHIP, f"none of its {len(order.lines)} lines needs stock any more"
-        return paid, *_hold_for_review(command, doubt, paid=True)
-    payment = PayOrder(at=command.at, pool=command.pool, order_id=order.internal_order_id, paid_minor=order.paid_minor)
-    return _pay(payment, msgspec.structs.replace(seen, rest=Waiting(units, _ship_to(order))))
-
-
-def _pay(command: PayOrder, seen: Seen) -> Answers:
+def _pay(state: State, command: PayOrder, seen: Seen) -> Answers:
     """Take the payment of a known order."""
-    order_id, at, standing = command.order_id, command.at, seen.standing
+    order_id, at, standing, rest = command.order_id, command.at, seen.standing, seen.rest
     if seen.paid or standing is Standing.REFUND_DUE:
-        return (OrderRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind="pay"),)
-    if standing is Standing.CANCELLED:
-        return (RefundDue(order_id=order_id, at=at, paid_minor=command.paid_minor),)
-    if standing is Standing.IN_REVIEW:
-        return (
-            OrderPaid(order_id=order_id, at=at, from_state=standing, to_state=standing, paid_minor=command.paid_minor),
-        )
-    if standing is not Standing.AWAIT_PAY or not isinstance(seen.rest, Waiting):
+        return repeated(seen, order_id, at, "pay")
+    if standing in {Standing.CANCELLED, Standing.CANCEL_REQUESTED}:
+        return pay_late(state, order_id, at, seen, command.paid_minor)
+    if not isinstance(rest, Waiting):
+        if standing is Standing.IN_REVIEW:
+            return [
+                OrderPaid(
+                    order_id=order_id, at=at, from_state=standing, to_state=standing, paid_minor=command.paid_minor
+                )
+            ]
         message = f"order {order_id} is {standing} and unpaid, and nothing says what to hold for it"
         raise InvariantError(message)
-    waiting = seen.rest
-    return (
-        OrderPaid(order_id=order_id, at=at, paid_minor=command.paid_minor),
-        PlaceHold(at=at, pool=command.pool, order_id=order_id, units=waiting.units, ship_to=waiting.ship_to),
-    )
+    if not rest.pool:
+        rest = replace(rest, pool=command.pool)
+    if rest.order is not None:
+        rest = replace(rest, order=replace(rest.order, status=OrderStatus.PAID, paid_minor=command.paid_minor))
+    review = state.reviews.get(order_id, Review())
+    return go_on(state, Step(order_id, seen, rest, review, Look(at), command.paid_minor))
 
 
-def _cancel(command: SubmitOrder | CancelOrder, seen: Seen, order_id: str, reason: str) -> Answers:
-    """Cancel a known order: here while nothing is held for it, else by way of its hold."""
-    at, standing = command.at, seen.standing
-    if standing not in CANCELLABLE:
-        return (OrderRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind="cancel"),)
-    if standing is Standing.PAID:
-        return (
-            CancelRequested(
-                order_id=order_id, at=at, from_state=standing, to_state=Standing.CANCEL_REQUESTED, reason=reason
-            ),
-            CancelHold(at=at, pool=command.pool, order_id=order_id, reason=reason),
-        )
-    return (OrderCancelled(order_id=order_id, at=at, from_state=standing, reason=reason),)
-
-
-def _park(command: PayOrder | CancelOrder, seen: Seen | None) -> Answers:
-    """Remember what was said of an order that is not there yet."""
-    parked = seen.rest if seen is not None and isinstance(seen.rest, Parked) else Parked()
+def _cancelled(state: State, command: ConfirmCancel, seen: Seen | None) -> Answers:
+    """Take note that what a cancelled order held is free again: now its money is to go back."""
     order_id, at = command.order_id, command.at
-    if isinstance(command, PayOrder):
-        if parked.paid_minor is None:
-            return (OrderParked(order_id=order_id, at=at, kind="pay", paid_minor=command.paid_minor),)
-    elif parked.cancel_reason is None:
-        return (OrderParked(order_id=order_id, at=at, kind="cancel", reason=command.reason),)
-    kind = "pay" if isinstance(command, PayOrder) else "cancel"
-    standing = Standing.PARKED
-    return (OrderRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind=kind),)
+    if seen is None or seen.standing not in {Standing.CANCEL_REQUESTED, Standing.PAID}:
+        standing = "" if seen is None else seen.standing
+        return (OrderRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind="confirm_cancel"),)
+    confirmed = CancelConfirmed(order_id=order_id, at=at, from_state=seen.standing)
+    return [confirmed, *refund_due(state, order_id, at), *release_twins(state, order_id, at)]
+
+
+def _undo_with(
+    state: State, command: RequestRefund | DecideRefund, answer: RefundRequested | RefundDecided | RefundIgnored
+) -> Answers:
+    """Cancel an order of which all is given back, as long as it may be cancelled."""
+    if isinstance(answer, RefundIgnored) or answer.to_state != RefundState.APPROVED:
+        return (answer,)
+    seen = state.orders[command.order_id]
+    refunded = seen.refunded_minor + (answer.amount_minor if isinstance(answer, RefundRequested) else 0)
+    if refunded < seen.paid_minor or seen.standing not in CANCELLABLE:
+        return (answer,)
+    return [answer, *cancel(state, command.pool, command.order_id, command.at, reasons.REFUNDED)]
+
+
+def _set(state: State, command: SetOrderPolicy | SetRules) -> Answers:
+    """Let other limits or other rules hold from here on."""
+    if isinstance(command, SetRules):
+        return rules_active.decide(state.rulebook.get(rules_active.ACTIVE), command)
+    policy = command.policy
+    return (OrderPolicySet(at=command.at, rule_version=policy.version, author=command.author, policy=policy),)

@@ -46,7 +46,7 @@ class OrderReceived(Event, frozen=True, kw_only=True):
     platform_order_id: str
     pool: str
     kind: str
-    """submit, pay or cancel."""
+    """submit, pay, cancel, address, expedite, trim or refund."""
 
 
 # --- dedup ---
@@ -82,7 +82,7 @@ class OrderRepeated(Event, frozen=True, kw_only=True):
 
 
 class OrderParked(Event, frozen=True, kw_only=True):
-    """A payment (`paid_minor`) or a cancellation (`reason`) came before its order."""
+    """A payment (`paid_minor`), a cancellation (`reason`) or what else was asked of an order came before the order."""
 
     to_state: str = "parked"
     kind: str
@@ -91,11 +91,20 @@ class OrderParked(Event, frozen=True, kw_only=True):
 
 
 class OrderHeldForReview(Event, frozen=True, kw_only=True):
-    """A person must decide."""
+    """A person must decide: one event for each reason. `rules` are all that matched with it, `rule_id` the first."""
 
     to_state: str = "in_review"
     reason: str
     evidence: str
+    pool: str = ""
+    rule_id: str = ""
+    rules: tuple[str, ...] = ()
+    priority: int = 0
+    overdue_at: int | None = None
+    twin: str = ""
+    """Of a suspected duplicate, the other order."""
+    paid_minor: int = 0
+    vip_level: int = 0
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):
@@ -113,11 +122,12 @@ class CancelRequested(Event, frozen=True, kw_only=True):
 
 
 class RefundDue(Event, frozen=True, kw_only=True):
-    """Money came for an order that was cancelled."""
+    """Money came for an order that is cancelled: it is to go back by `due_at`."""
 
     from_state: str = "cancelled"
     to_state: str = "refund_due"
     paid_minor: int
+    due_at: int | None = None
 
 
 # --- reservation ---

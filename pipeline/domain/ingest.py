@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
 from pipeline.domain.events import OrderReceived
+from pipeline.domain.order_commands import ChangeAddress, ExpediteOrder, RequestRefund, TrimOrder
 
 if TYPE_CHECKING:
-    from pipeline.domain.commands import OrderCommand
+    from pipeline.domain.order_commands import OrderNews
 
 
 class Arrival(NamedTuple):
     """A payload that was understood: the command that it means, and whose order it is about in the platform's words."""
 
-    command: OrderCommand
+    command: OrderNews
     channel: str
     shop_id: str
     platform_order_id: str
@@ -31,7 +32,7 @@ class State:
     __slots__ = ()
 
 
-def decide(_state: State, arrival: Arrival) -> tuple[OrderReceived, OrderCommand]:
+def decide(_state: State, arrival: Arrival) -> tuple[OrderReceived, OrderNews]:
     """Say that a payload was understood, and hand its command on."""
     command = arrival.command
     match command:
@@ -41,6 +42,14 @@ def decide(_state: State, arrival: Arrival) -> tuple[OrderReceived, OrderCommand
             kind, order_id = "pay", command.order_id
         case CancelOrder():
             kind, order_id = "cancel", command.order_id
+        case ChangeAddress():
+            kind, order_id = "address", command.order_id
+        case ExpediteOrder():
+            kind, order_id = "expedite", command.order_id
+        case TrimOrder():
+            kind, order_id = "trim", command.order_id
+        case RequestRefund():
+            kind, order_id = "refund", command.order_id
         case _:
             assert_never(command)
     received = OrderReceived(

@@ -16,19 +16,6 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True
     """A fact for the stage's own tables."""
 
 
-class OrderNoted(Note, frozen=True, kw_only=True):
-    """Who receives an order, for the search for duplicates; and while it is unpaid, what to hold and where it goes."""
-
-    pool: str
-    order_id: str
-    created_at: int
-    receiver_key: str
-    skus: str
-    """The SKUs to ship, one a line."""
-    units: tuple[SkuUnits, ...] = ()
-    ship_to: ShipTo | None = None
-
-
 class FulfilmentNoted(Note, frozen=True, kw_only=True):
     """What the next calls to a carrier need."""
 

@@ -10,7 +10,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from pipeline.domain.commands import CancelOrder, Command, PayOrder, SubmitOrder, Tick
+from pipeline.domain.order_policy import SetOrderPolicy
 from pipeline.domain.orders import Minor, ShipTo, SkuUnits, Text
+from pipeline.domain.rules_active import SetRules
 
 NOTE_CHARACTERS_MAX = 500
 PRIORITY_MAX = 1000
@@ -49,6 +51,7 @@ class TrimOrder(Command, frozen=True, kw_only=True):
     trim_id: CaseId
     units: tuple[SkuUnits, ...]
     reason: Text = ""
+    author: Text = ""
 
 
 class RequestRefund(Command, frozen=True, kw_only=True):
@@ -126,6 +129,8 @@ OrderCommand = (
     | DecideRefund
     | ConfirmRefund
     | ConfirmCancel
+    | SetOrderPolicy
+    | SetRules
     | Tick
 )
 OrderNews = SubmitOrder | PayOrder | CancelOrder | ChangeAddress | ExpediteOrder | TrimOrder | RequestRefund

@@ -19,6 +19,29 @@ TOO_OLD = "TOO_OLD"
 """Older than what dedup remembers: absence proves nothing."""
 UNKNOWN_SKU = "UNKNOWN_SKU"
 
+# Reviews and changes: why something changed nothing, or why an order ends.
+NO_SUCH_HOLD = "NO_SUCH_HOLD"
+CLAIMED_BY_OTHER = "CLAIMED_BY_OTHER"
+NOT_CLAIMED = "NOT_CLAIMED"
+"""A decision needs a claim of the same reviewer that has not expired."""
+NEEDS_UNITS = "NEEDS_UNITS"
+"""An order that ships nothing cannot go on: it is rejected, or shows itself with units."""
+REVIEW_REJECTED = "REVIEW_REJECTED"
+UNPAID_TOO_LONG = "UNPAID_TOO_LONG"
+UNITS_ARE_HELD = "UNITS_ARE_HELD"
+"""More units than are held for an unpaid order cannot be asked for."""
+NOT_OF_THE_ORDER = "NOT_OF_THE_ORDER"
+TOO_MANY_ASKED = "TOO_MANY_ASKED"
+
+# Refunds: why an order ends with one, or why one changed nothing.
+REFUNDED = "REFUNDED"
+UNKNOWN_ORDER = "UNKNOWN_ORDER"
+UNKNOWN_REFUND = "UNKNOWN_REFUND"
+NOT_PAID = "NOT_PAID"
+MORE_THAN_PAID = "MORE_THAN_PAID"
+APPROVED_BY_SAME = "APPROVED_BY_SAME"
+"""The second approver must be another person."""
+
 # Holds.
 SHORTAGE = "SHORTAGE"
 WOULD_TAKE_HELD_UNITS = "WOULD_TAKE_HELD_UNITS"

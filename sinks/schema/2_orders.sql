@@ -28,7 +28,7 @@ FROM
 (
     -- One row a part of an order, and one (without a fulfilment order) for what is said of the order as a whole.
     WITH (
-        'OrderParked', 'OrderCreated', 'OrderPaid', 'OrderHeldForReview', 'OrderCancelled', 'RefundDue',
+        'OrderParked', 'OrderCreated', 'OrderPaid', 'OrderHeldForReview', 'OrderReleased', 'OrderCancelled', 'RefundDue',
         'HoldPlaced', 'HoldRefused', 'OrderRouted', 'RouteFailed'
     ) AS order_state_events
     SELECT

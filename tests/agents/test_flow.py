@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.commands import CancelFulfilment, Command, ReceiveStock, RegisterWarehouse, Tick
-from pipeline.domain.dedup_state import Standing
+from pipeline.domain.dedup_state import RefundEvent, ReviewEvent, RulesEvent
+from pipeline.domain.dedup_values import Standing
 from pipeline.domain.events import Event
 from pipeline.domain.network_commands import SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import SkuUnits
@@ -38,6 +39,9 @@ NOT_IN_THESE_FLOWS = {
     *("StockAdjusted", "StockFeedRefused", "StockFeedRepeated", "HoldRegained"),
     *(event.__name__ for event in get_args(StockEvent)),
     *("ProductsNoted", "RouteExpedited", "AddressChangeRefused", "ItemScanned", "ScanMismatched", "PartScannedOut"),
+    *(event.__name__ for event in (*get_args(ReviewEvent), *get_args(RefundEvent), *get_args(RulesEvent))),
+    *("OrderReleased", "OrderRuleMatched", "OrderUnpaidTooLong", "OrderPolicySet", "CancelConfirmed"),
+    *("OrderChanged", "OrderChangeRefused", "OrderExpedited", "OrderTrimmed"),
 }
 """The events that the stages' own tests bring about."""
 PLAN = RoutingPlan(version="1", wave_minutes=(0,))

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.connectors.generic import __doc__ as documentation
 from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
-from pipeline.domain.orders import ORDER_LINES_MAX, OrderLine, OrderStatus, internal_order_id
+from pipeline.domain.order_commands import ChangeAddress, ExpediteOrder, RequestRefund, TrimOrder
+from pipeline.domain.orders import ORDER_LINES_MAX, OrderLine, OrderStatus, ShipTo, SkuUnits, internal_order_id
 from pipeline.errors import PoisonError
 from tests.connectors.records import json_bytes, translated
 
@@ -61,7 +62,7 @@ def test_an_order_keeps_all_its_fields() -> None:
 
 def test_the_envelope_says_where_an_order_came_from() -> None:
     envelope = submitted().envelope
-    assert (envelope.source, envelope.adapter, envelope.currency) == ("orders.raw-1-7", "generic-json/1", "CNY")
+    assert (envelope.source, envelope.adapter, envelope.currency) == ("orders.raw-1-7", "generic-json/2", "CNY")
     assert len(envelope.payload_sha256) == 64
 
 
@@ -120,7 +121,13 @@ def test_a_payment_and_a_cancellation_come_without_their_order() -> None:
         ({"channel": ""}, "channel", "length >= 1"),
         ({"created_at": "2026-01-01"}, "created_at", "got `str`"),
         ({"address_detail": "x" * 1025}, "address_detail", "length <= 1024"),
-        ({"type": "refund"}, "type", "Invalid value 'refund'"),
+        ({"type": "return"}, "type", "Invalid value 'return'"),
+        ({"vip_level": 101}, "vip_level", "<= 100"),
+        ({"sub_pool": "safety"}, "sub_pool", "Invalid enum value 'safety'"),
+        ({"promised_ship_at": -1}, "promised_ship_at", ">= 0"),
+        ({"type": "expedite", "at": 1, "priority": 0}, "priority", ">= 1"),
+        ({"type": "refund", "at": 1, "refund_id": ""}, "refund_id", "length >= 1"),
+        ({"type": "partial_cancellation", "at": 1, "cancellation_id": "c", "lines": []}, "lines", "length >= 1"),
         ({"order_id": 5}, "order_id", "got `int`"),
     ],
 )
@@ -132,6 +139,39 @@ def test_a_field_that_is_wrong_is_named(changes: dict[str, Any], field: str, mes
 
 def test_the_longest_order_is_read() -> None:
     assert len(submitted(lines=[LINE] * ORDER_LINES_MAX).order.lines) == ORDER_LINES_MAX
+
+
+def test_an_order_says_how_it_was_paid_who_bought_it_and_how_it_is_held() -> None:
+    more = {
+        "payment_method": "credit_card",
+        "vip_level": 3,
+        "fragile": True,
+        "promised_ship_at": 5,
+        "sub_pool": "flash",
+        "may_split": True,
+        "holds_unpaid": True,
+    }
+    envelope = submitted(**more).envelope
+    assert {name: getattr(envelope, name) for name in more} == more
+    assert all(f"`{name}`" in documentation for name in more)
+
+
+def test_changes_and_refunds_come_without_their_order() -> None:
+    news = {"channel": "web", "shop_id": "s1", "order_id": "A-1", "at": 5}
+    base: dict[str, Any] = {"at": 5, "pool": "brand", "order_id": internal_order_id("web", "s1", "A-1")}
+    address = {"receiver_name": "Han Meimei", "receiver_phone": "139", "city": "宁波市", "author": "buyer"}
+    moved = translated(json_bytes(news | {"type": "address"} | address)).command
+    ship_to = ShipTo(name="Han Meimei", phone="139", province="", city="宁波市", district="", address_detail="")
+    assert isinstance(moved, ChangeAddress)
+    assert moved == ChangeAddress(**base, ship_to=ship_to, receiver_key=moved.receiver_key, author="buyer")
+    assert moved.receiver_key
+    expedited = translated(json_bytes(news | {"type": "expedite", "priority": 9})).command
+    assert expedited == ExpediteOrder(**base, priority=9)
+    part = {"cancellation_id": "c1", "lines": [{"sku": "X", "quantity": 2}], "reason": "buyer"}
+    trimmed = translated(json_bytes(news | {"type": "partial_cancellation"} | part)).command
+    assert trimmed == TrimOrder(**base, trim_id="c1", units=(SkuUnits("X", 2),), reason="buyer")
+    refund: dict[str, Any] = {"refund_id": "r1", "amount_minor": 7, "reason": "broken"}
+    assert translated(json_bytes(news | {"type": "refund"} | refund)).command == RequestRefund(**base, **refund)
 
 
 def test_the_documentation_names_every_field_of_an_order() -> None:

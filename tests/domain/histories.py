@@ -10,10 +10,8 @@ from pipeline.domain.commands import (
     Answer,
     CallKind,
     CancelFulfilment,
-    CancelOrder,
     Fulfilment,
     IssueWaybill,
-    PayOrder,
     RecordAnswer,
     Report,
     ReportShipment,
@@ -22,7 +20,7 @@ from pipeline.domain.commands import (
     TrackShipment,
 )
 from pipeline.domain.ingest import Arrival
-from pipeline.domain.orders import OrderStatus, SkuUnits
+from pipeline.domain.orders import SkuUnits
 from pipeline.domain.routing_commands import (
     CancelRoute,
     ExpediteRoute,
@@ -48,33 +46,13 @@ from tests.domain.draws import (
     warehouses,
 )
 from tests.domain.networks import network_commands
-from tests.domain.orders import POOL, SHIP_TO, lines, submit
+from tests.domain.order_histories import order_commands, order_news
+from tests.domain.orders import POOL, SHIP_TO
 from tests.domain.stock_histories import stock_commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-@st.composite
-def submissions(draw: st.DrawFn) -> Any:  # noqa: ANN401
-    """Submit one of few orders, in any state, to one of few receivers, some with nothing to ship."""
-    created_at = draw(times)
-    status = draw(st.sampled_from((OrderStatus.AWAIT_PAY, OrderStatus.PAID, OrderStatus.CANCELLED)))
-    return submit(
-        draw(st.sampled_from("ABC")),
-        status=status,
-        created_at=created_at,
-        updated_at=draw(times),
-        paid_minor=draw(st.integers(0, 2)),
-        buyer_id=draw(st.sampled_from(("", "b"))),
-        receiver_key=draw(st.sampled_from(("", "r1", "r2"))),
-        lines=lines(**draw(st.dictionaries(st.sampled_from(SKUS), st.integers(0, 2)))),
-    )
-
-
-pays = st.builds(PayOrder, at=times, pool=pools, order_id=order_ids, paid_minor=st.integers(1, 3))
-cancels = st.builds(CancelOrder, at=times, pool=pools, order_id=order_ids, reason=reasons)
-order_commands = st.one_of(submissions(), pays, cancels)
 
 routing_commands = st.one_of(
     st.builds(
@@ -175,7 +153,7 @@ tracking_commands = st.one_of(
     st.builds(StopTracking, at=times, fulfilment_id=fulfilments),
 )
 
-arrivals = st.builds(Arrival, order_commands, st.just("web"), st.just("s1"), st.just("A"))
+arrivals = st.builds(Arrival, order_news, st.just("web"), st.just("s1"), st.just("A"))
 
 COMMANDS: Mapping[str, st.SearchStrategy[Any]] = {
     "ingest": arrivals,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pipeline.domain.dedup_state import Parked, Standing, Waiting
+from pipeline.domain.agenda import Agenda
+from pipeline.domain.dedup_values import Parked, RefundState, Standing, Waiting
 from pipeline.domain.routing_floor_events import PartRerouted
 from pipeline.domain.routing_state import SHIPPED
 from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
@@ -31,14 +32,53 @@ def check_invariants(folded: Folded) -> None:
         checks[folded.stage.name](folded)
 
 
+WAITS = {Standing.AWAIT_PAY, Standing.IN_REVIEW}
+
+
 def check_dedup(folded: Folded) -> None:
+    """Check that what waits is kept, and nothing else; that a review has holds; that no more goes back than came."""
     state: dedup.State = folded.state
     for order_id, seen in state.orders.items():
         assert isinstance(seen.rest, Parked) == (seen.standing is Standing.PARKED), order_id
-        assert isinstance(seen.rest, Waiting) == (seen.standing is Standing.AWAIT_PAY), order_id
+        assert isinstance(seen.rest, Waiting) == (seen.standing in WAITS), order_id
+        review = state.reviews.get(order_id)
+        holds = review.holds if review is not None else ()
+        assert bool(holds) == (seen.standing is Standing.IN_REVIEW), order_id
+        assert len({hold.reason for hold in holds}) == len(holds)
+        assert review is None or seen.standing in WAITS, order_id
+        back = sum(
+            case.amount_minor
+            for key, case in state.refunds.items()
+            if key.startswith(f"{order_id}|") and case.state is not RefundState.REJECTED
+        )
+        assert seen.refunded_minor == back
+        assert back <= seen.paid_minor or not seen.paid
     for receiver in state.receivers.values():
         assert list(receiver.recent) == sorted(receiver.recent, key=lambda order: (order.created_at, order.order_id))
         assert all(order.order_id in state.orders for order in receiver.recent)
+    check_deadlines(state)
+
+
+def check_deadlines(state: dedup.State) -> None:
+    """Check that each deadline is of something that is still open, and that the index has them all."""
+    for key in state.deadlines:
+        kind, order_id, which = key.split("|", 2)
+        seen, review = state.orders[order_id], state.reviews.get(order_id)
+        match kind:
+            case "unpaid" | "cancel":
+                assert seen.standing in WAITS, key
+                assert not seen.paid, key
+            case "refund":
+                assert not state.refunds[f"{order_id}|{which}"].is_settled(), key
+            case _:
+                assert review is not None, key
+                assert which in {hold.reason for hold in review.holds}, key
+    for twin, twins in state.twins.items():
+        for suspect in twins.suspects:
+            assert twin in {hold.twin for hold in state.reviews[suspect].holds}
+    afresh = Agenda().due(state.deadlines, 2**62, 10_000)
+    assert state.agenda.due(state.deadlines, 2**62, 10_000) == afresh
+    assert len(afresh) == len(state.deadlines)
 
 
 def check_routing(folded: Folded) -> None:

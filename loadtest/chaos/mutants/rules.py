@@ -14,9 +14,10 @@ import redis
 
 import agents
 from loadtest.chaos.patching import swap
-from pipeline.domain import dedup, reservation, reservation_state
+from pipeline.domain import dedup, dedup_doubts, reservation, reservation_state
 from pipeline.domain.commands import SubmitOrder
-from pipeline.domain.dedup_state import Parked
+from pipeline.domain.dedup_creation import create
+from pipeline.domain.dedup_values import Parked
 from pipeline.domain.events import OrderRepeated
 from pipeline.domain.reservation_values import EMPTY, Balance
 from pipeline.engine import clients, deciding
@@ -29,6 +30,7 @@ from pipeline.topics import changelog
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pipeline.domain.dedup_values import Waiting
     from pipeline.engine.stage import DecidingStage, Record
     from pipeline.engine.tables import PartitionTables
 
@@ -76,7 +78,7 @@ def drops_repeats() -> None:
 
     A payment or cancellation that it brings is lost (I4). The load alone shows it.
     """
-    swap(dedup, "_show_again", lambda _: lambda seen, command: ())  # noqa: ARG005
+    swap(dedup, "show_again", lambda _: lambda state, command, seen: ())  # noqa: ARG005
 
 
 def asks_redis() -> None:
@@ -96,7 +98,7 @@ def asks_redis() -> None:
             order_id = command.order.internal_order_id
             is_new = marks.set(f"seen:{order_id}", 1, nx=True)
             if is_new and order_id in state.orders:
-                return dedup._create(state, command, Parked())  # noqa: SLF001  from outside
+                return create(state, command, Parked())
             if is_new or order_id in state.orders:
                 return stage.decide(state, command)
             return (OrderRepeated(order_id=order_id, at=command.at, kind="submit"),)
@@ -113,15 +115,14 @@ def personal_evidence() -> None:
     """
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def _doubt(state: Any, command: SubmitOrder, units: Any) -> Any:  # noqa: ANN401  dedup's
-            found = original(state, command, units)
-            if found is None:
-                return None
-            return found[0], f"{found[1]}, phone {command.order.receiver_phone}, name {command.order.receiver_name}"
+        def _own(state: Any, waiting: Waiting, look: Any) -> Any:  # noqa: ANN401  dedup's
+            for doubt in original(state, waiting, look):
+                to = waiting.ship_to
+                yield doubt._replace(evidence=f"{doubt.evidence}, phone {to.phone}, name {to.name}")
 
-        return _doubt
+        return _own
 
-    swap(dedup, "_doubt", wrap)
+    swap(dedup_doubts, "_own", wrap)
 
 
 # --- reservation ---

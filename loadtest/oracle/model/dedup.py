@@ -1,175 +1,211 @@
-"""What dedup must do. An order's entry: [standing, updated_at, paid, what it waits with]."""
+"""What dedup must do. An order's entry is a list; `dedup_orders` names its places."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from loadtest.oracle.model.dedup_asked import (
+    address,
+    end,
+    expedite,
+    repeat,
+    show,
+    trim,
+    waits_of,
+)
+from loadtest.oracle.model.dedup_orders import (
+    ORDER,
+    PAID,
+    PARKED,
+    PRIORITY,
+    RANKS,
+    REST,
+    SHIP_TO,
+    STANDING,
+    UNITS,
+    WAITING,
+    Desk,
+    Entry,
+    address_of,
+    goods_of,
+    readdressed,
+    remember,
+    trimmed,
+    units_of,
+    waiting,
+)
+from loadtest.oracle.model.dedup_refunds import ask_refund, confirm_refund, refund
+from loadtest.oracle.model.dedup_reviews import Eyes, free_twins, go_on, owe
+from loadtest.oracle.model.dedup_time import review, tick
+
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("orders", "receivers")
-HOUR_MS = 3_600_000
-REMEMBERED_MS = 6 * HOUR_MS
-REMEMBERED_MAX = 32
-WAITING, PARKED = "w", "p"
-OVER = ("cancelled", "refund_due")
-Seen = list[Any]
+TABLES = ("orders", "receivers", "reviews", "twins", "deadlines", "trims", "refunds", "policies", "rulebook")
+NEWS = ("PayOrder", "CancelOrder", "ChangeAddress", "ExpediteOrder", "TrimOrder", "RequestRefund")
+ASKS_MAX = 16
 
 
 def fold(tables: Tables, command: Command, answers: Answers) -> None:
     """Answer a command, and move the tables."""
-    name = command["command"]
-    order_id = command["order"]["internal_order_id"] if name == "SubmitOrder" else command["order_id"]
-    seen = tables["orders"].get(order_id)
-    is_parked = seen is not None and seen[0] == "parked"
+    name, desk = command["command"], Desk(tables, answers, command["at"], command.get("pool", ""))
     if name == "SubmitOrder":
-        if seen is None or is_parked:
-            _create(tables, command, seen[3] if seen else [PARKED, None, None], answers)
+        seen = tables["orders"].get(command["order"]["internal_order_id"])
+        if seen is None or seen[STANDING] == "parked":
+            _create(desk, command, seen[REST] if seen else [PARKED, None, None, []])
         else:
-            _show(tables, command, seen, answers)
-    elif seen is None or is_parked:
-        _park(tables, command, seen, answers)
-    elif name == "PayOrder":
-        _pay(tables, order_id, seen, answers)
-    elif name == "CancelOrder":
-        _cancel(tables, order_id, seen, answers)
+            show(desk, command)
+    elif name in NEWS:
+        seen = tables["orders"].get(command["order_id"])
+        if seen is None or seen[STANDING] == "parked":
+            _park(desk, command, seen)
+        else:
+            _hear(desk, command)
+    elif name == "Tick":
+        tick(desk)
+    elif name in {"ClaimReview", "DecideReview"}:
+        review(desk, command)
+    elif name == "DecideRefund":
+        refund(desk, command)
+    elif name == "ConfirmRefund":
+        confirm_refund(desk, command)
+    elif name == "ConfirmCancel":
+        _confirm_cancel(desk, command["order_id"])
     else:
-        raise KeyError(name)
+        _set(desk, command)
 
 
-def units_of(order: Command) -> list[list[Any]]:
-    """Sum an order's units by SKU, in the order of the SKUs."""
-    units: dict[str, int] = {}
-    for line in order["lines"]:
-        if line["quantity"] > 0:
-            units[line["sku"]] = units.get(line["sku"], 0) + line["quantity"]
-    return [[sku, units[sku]] for sku in sorted(units)]
+def _hear(desk: Desk, command: Command) -> None:
+    order_id = command["order_id"]
+    match command["command"]:
+        case "PayOrder":
+            _pay(desk, command)
+        case "CancelOrder":
+            end(desk, order_id)
+        case "ChangeAddress":
+            address(desk, command)
+        case "ExpediteOrder":
+            expedite(desk, command)
+        case "TrimOrder":
+            trim(desk, command)
+        case _:
+            refund(desk, command)
 
 
-def _ship_to(order: Command) -> Command:
-    names = ("province", "city", "district", "address_detail")
-    return {"name": order["receiver_name"], "phone": order["receiver_phone"], **{name: order[name] for name in names}}
+def _set(desk: Desk, command: Command) -> None:
+    """Let other limits or rules hold."""
+    if command["command"] == "SetOrderPolicy":
+        desk.tables["policies"]["orders"] = command["policy"]
+        desk.answers.tell("OrderPolicySet")
+        return
+    if command["command"] != "SetRules":
+        raise KeyError(command["command"])
+    before, version = desk.tables["rulebook"].get("active", [0])[0], command["version"]
+    if version <= before:
+        desk.answers.tell("RulesRepeated", "", str(before))
+        return
+    book = command["book"]
+    document = orjson.dumps({**book, "rates": dict(sorted(book.get("rates", {}).items()))}).decode()
+    desk.tables["rulebook"]["active"] = [version, document]
+    desk.answers.tell("RulesActivated", "", str(version))
 
 
-def _create(tables: Tables, command: Command, parked: list[Any], answers: Answers) -> None:
-    order, at = command["order"], command["at"]
-    order_id, orders = order["internal_order_id"], tables["orders"]
-    units = units_of(order)
+def _create(desk: Desk, command: Command, parked: list[Any]) -> None:
+    order, at = command["order"], desk.at
+    order_id, answers = order["internal_order_id"], desk.answers
     answers.tell("OrderCreated", order_id, "await_pay")
-    is_paid = order["status"] == "paid" or parked[1] is not None
+    waits = waiting(command)
+    for ask in parked[3]:
+        waits = _apply(desk, waits, ask)
+    vip = command["envelope"].get("vip_level", 0)
+    sums = address_of(waits[SHIP_TO]), goods_of(waits[UNITS])
+    entry: Entry = ["await_pay", at, False, None, RANKS[order["status"]], 0, 0, vip, *sums]
+    desk.tables["orders"][order_id] = entry
+    remember(desk, waits)
+    pays = order["paid_minor"] if order["status"] == "paid" else parked[1]
     if order["status"] == "cancelled" or parked[2] is not None:
         answers.tell("OrderCancelled", order_id, "cancelled")
-        if is_paid:
-            answers.tell("RefundDue", order_id, "refund_due")
-        orders[order_id] = ["refund_due" if is_paid else "cancelled", at, False, None]
+        entry[STANDING] = "cancelled"
+        if pays is not None:
+            owe(desk, order_id, pays)
         return
-    doubtful = _is_doubtful(tables, command, units)
-    _remember(tables, command, units)
-    if is_paid:
-        answers.tell("OrderPaid", order_id, "paid")
-    if doubtful:
-        answers.tell("OrderHeldForReview", order_id, "in_review")
-        answers.ask("RequestReview", order_id)
-        orders[order_id] = ["in_review", at, is_paid, None]
-    elif is_paid:
-        answers.ask("PlaceHold", order_id, units)
-        orders[order_id] = ["paid", at, True, None]
+    go_on(desk, order_id, waits, Eyes(new=True, twins=True), pays)
+    for ask in parked[3]:
+        if ask["command"] == "RequestRefund":
+            ask_refund(desk, ask, entry)
+
+
+def _apply(desk: Desk, waits: Entry, ask: Command) -> Entry:
+    """Apply what was asked of an order before it came."""
+    order, order_id = waits[ORDER], waits[ORDER]["internal_order_id"]
+    match ask["command"]:
+        case "ChangeAddress" if ask["at"] >= order["updated_at"]:
+            desk.answers.tell("OrderChanged", order_id)
+            moved = readdressed(order, ask["ship_to"], ask.get("receiver_key", ""))
+            return [*waits[:SHIP_TO], ask["ship_to"], moved, *waits[ORDER + 1 :]]
+        case "ExpediteOrder":
+            desk.answers.tell("OrderExpedited", order_id)
+            return [*waits[:PRIORITY], ask["priority"], *waits[PRIORITY + 1 :]]
+        case "TrimOrder":
+            left, _, _ = trimmed(order, ask["units"])
+            desk.answers.tell("OrderTrimmed", order_id)
+            desk.tables["trims"][f"{order_id}|{ask['trim_id']}"] = desk.at
+            return [WAITING, units_of(left), waits[SHIP_TO], left, *waits[ORDER + 1 :]]
+        case _:
+            return waits
+
+
+def _pay(desk: Desk, command: Command) -> None:
+    order_id, paid = command["order_id"], command["paid_minor"]
+    entry = desk.order(order_id)
+    waits = waits_of(entry)
+    if entry[PAID] or entry[STANDING] == "refund_due":
+        repeat(desk, order_id)
+    elif not waits:
+        owe(desk, order_id, paid)
     else:
-        orders[order_id] = ["await_pay", at, False, [WAITING, units, _ship_to(order)]]
+        order = {**waits[ORDER], "status": "paid", "paid_minor": paid}
+        go_on(desk, order_id, [*waits[:ORDER], order, *waits[ORDER + 1 :]], Eyes(), paid)
 
 
-def _is_doubtful(tables: Tables, command: Command, units: list[list[Any]]) -> bool:
-    """Say whether a person must look at a new order."""
-    order = command["order"]
-    receiver = order["receiver_key"]
-    if not units or not (receiver or order["buyer_id"]):
-        return True
-    ours = {sku for sku, _ in units}
-    known = tables["receivers"].get(f"{command['pool']}|{receiver}", [[]]) if receiver else [[]]
-    return any(
-        abs(order["created_at"] - created_at) <= HOUR_MS
-        and not ours.isdisjoint(skus.split("\n"))
-        and tables["orders"][other][0] not in OVER
-        for created_at, other, skus in known[0]
-    )
-
-
-def _remember(tables: Tables, command: Command, units: list[list[Any]]) -> None:
-    """Remember a receiver's order; of his others, those of six hours before the newest."""
-    order = command["order"]
-    if not order["receiver_key"]:
+def _confirm_cancel(desk: Desk, order_id: str) -> None:
+    """Take note that what a cancelled order held is free again."""
+    entry = desk.tables["orders"].get(order_id)
+    if entry is None or entry[STANDING] not in {"cancel_requested", "paid"}:
+        desk.answers.tell("OrderRepeated", order_id, entry[STANDING] if entry else "")
         return
-    key = f"{command['pool']}|{order['receiver_key']}"
-    ours = [order["created_at"], order["internal_order_id"], "\n".join([sku for sku, _ in units])]
-    recent = sorted([*tables["receivers"].get(key, [[]])[0], ours], key=lambda one: (one[0], one[1]))
-    since = recent[-1][0] - REMEMBERED_MS
-    tables["receivers"][key] = [[one for one in recent if one[0] >= since][-REMEMBERED_MAX:]]
+    desk.answers.tell("CancelConfirmed", order_id, "cancelled")
+    entry[STANDING] = "cancelled"
+    owe(desk, order_id)
+    free_twins(desk, order_id)
 
 
-def _show(tables: Tables, command: Command, seen: Seen, answers: Answers) -> None:
-    """Take what a known order shows, unless it is older than what is known."""
-    order = command["order"]
-    order_id = order["internal_order_id"]
-    if command["at"] >= seen[1]:
-        if order["status"] == "cancelled" and seen[0] in {"await_pay", "in_review", "paid"}:
-            _cancel(tables, order_id, seen, answers)
-            return
-        if order["status"] == "paid" and not seen[2]:
-            _show_paid(tables, order, seen, answers)
-            return
-    answers.tell("OrderRepeated", order_id, seen[0])
-
-
-def _show_paid(tables: Tables, order: Command, seen: Seen, answers: Answers) -> None:
-    order_id, units = order["internal_order_id"], units_of(order)
-    if seen[0] == "await_pay" and not units:
-        answers.tell("OrderPaid", order_id, "paid")
-        answers.tell("OrderHeldForReview", order_id, "in_review")
-        answers.ask("RequestReview", order_id)
-        tables["orders"][order_id] = ["in_review", seen[1], True, None]
-        return
-    _pay(tables, order_id, [*seen[:3], [WAITING, units, None]], answers)
-
-
-def _pay(tables: Tables, order_id: str, seen: Seen, answers: Answers) -> None:
-    standing, updated_at, paid, rest = seen
-    if paid or standing == "refund_due":
-        answers.tell("OrderRepeated", order_id, standing)
-    elif standing == "cancelled":
-        answers.tell("RefundDue", order_id, "refund_due")
-        tables["orders"][order_id] = ["refund_due", updated_at, False, None]
-    elif standing == "in_review":
-        answers.tell("OrderPaid", order_id, "in_review")
-        tables["orders"][order_id] = ["in_review", updated_at, True, None]
-    else:
-        answers.tell("OrderPaid", order_id, "paid")
-        answers.ask("PlaceHold", order_id, rest[1])
-        tables["orders"][order_id] = ["paid", updated_at, True, None]
-
-
-def _cancel(tables: Tables, order_id: str, seen: Seen, answers: Answers) -> None:
-    standing, updated_at, paid, _ = seen
-    if standing == "paid":
-        answers.tell("CancelRequested", order_id, "cancel_requested")
-        answers.ask("CancelHold", order_id)
-        tables["orders"][order_id] = ["cancel_requested", updated_at, paid, None]
-    elif standing in {"await_pay", "in_review"}:
-        answers.tell("OrderCancelled", order_id, "cancelled")
-        tables["orders"][order_id] = ["cancelled", updated_at, paid, None]
-    else:
-        answers.tell("OrderRepeated", order_id, standing)
-
-
-def _park(tables: Tables, command: Command, seen: Seen | None, answers: Answers) -> None:
+def _park(desk: Desk, command: Command, seen: Entry | None) -> None:
     """Remember what was said of an order that is not there yet."""
-    order_id = command["order_id"]
-    _, paid_minor, reason = seen[3] if seen else [PARKED, None, None]
-    if command["command"] == "PayOrder" and paid_minor is None:
+    order_id, name = command["order_id"], command["command"]
+    _, paid_minor, reason, asks = seen[REST] if seen else [PARKED, None, None, []]
+    if name == "PayOrder" and paid_minor is None:
         paid_minor = command["paid_minor"]
-    elif command["command"] == "CancelOrder" and reason is None:
+    elif name == "CancelOrder" and reason is None:
         reason = command["reason"]
-    else:
-        answers.tell("OrderRepeated", order_id, "parked")
+    elif name in {"PayOrder", "CancelOrder"} or any(_is_same(command, ask) for ask in asks):
+        desk.answers.tell("OrderRepeated", order_id, "parked")
         return
-    answers.tell("OrderParked", order_id, "parked")
-    tables["orders"][order_id] = ["parked", 0, False, [PARKED, paid_minor, reason]]
+    elif len(asks) >= ASKS_MAX:
+        desk.answers.tell("OrderChangeRefused", order_id)
+        return
+    else:
+        asks = [*asks, command]
+    desk.answers.tell("OrderParked", order_id, "parked")
+    rest = [PARKED, paid_minor, reason, asks]
+    desk.tables["orders"][order_id] = ["parked", 0, False, rest, 0, 0, 0, 0, 0, 0]
+
+
+def _is_same(one: Command, other: Command) -> bool:
+    names = {"TrimOrder": "trim_id", "RequestRefund": "refund_id"}
+    name = names.get(one["command"])
+    if name is None or one["command"] != other["command"]:
+        return one == other
+    return bool(one[name] == other[name])

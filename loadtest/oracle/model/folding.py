@@ -40,10 +40,16 @@ FROM_OUTSIDE = frozenset(
         *("RegisterWarehouse", "ReceiveStock", "AdjustStock", "ReportShipment", "Tick"),
         *("AnnounceInbound", "CloseInbound", "TransferStock", "OpenFlash", "DefineBundle", "SetSafety"),
         *("SetRoutingPlan", "DescribeSkus", "WithdrawWarehouse", "ScanItem", "ScanOutbound"),
+        *("SetRules", "SetOrderPolicy", "ClaimReview", "DecideReview", "DecideRefund", "ConfirmRefund"),
     }
 )
 """The commands that nobody in the pipeline asks for."""
-ORDER_NEWS = frozenset({"SubmitOrder", "PayOrder", "CancelOrder"})
+ORDER_NEWS = frozenset(
+    {
+        *("SubmitOrder", "PayOrder", "CancelOrder"),
+        *("ChangeAddress", "ExpediteOrder", "TrimOrder", "RequestRefund"),
+    }
+)
 
 
 class Folded:
@@ -174,10 +180,11 @@ def _note_asked(command: Command, found: Folded) -> None:
     name = command["command"]
     if name in FROM_OUTSIDE:
         return
-    found.want(_name_asked(name, command), -1)
+    found.want(name_asked(name, command), -1)
 
 
-def _name_asked(name: str, command: Command) -> Asked:
+def name_asked(name: str, command: Command) -> Asked:
+    """Give a command as the model tells it."""
     if name in ORDER_NEWS:
         return "news", command["order"]["internal_order_id"] if name == "SubmitOrder" else command["order_id"], ""
     if name in {"AdoptPlan", "NoteProducts"}:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from loadtest.oracle.emitted import fact
 from loadtest.oracle.model.answers import Answers
-from loadtest.oracle.model.folding import MODELS, StageModel, _name_asked, _rerouted, _routed
+from loadtest.oracle.model.folding import MODELS, StageModel, _rerouted, _routed, name_asked
 from pipeline.engine.outputs import event_json
 from tests.domain.folding import Folded, events, requests
 from tests.domain.histories import COMMANDS, routing_commands
@@ -53,6 +53,6 @@ def agree(stage: Folded, model: StageModel, tables: dict[str, dict[str, Any]], c
     assert answers.objections == []
     assert [(one.event, one.order_id, one.to) for one in facts] == answers.told
     asked = [orjson.loads(msgspec.json.encode(request)) for request in requests(told)]
-    assert sorted(_name_asked(one["command"], one) for one in asked) == sorted(answers.asked)
+    assert sorted(name_asked(one["command"], one) for one in asked) == sorted(answers.asked)
     held = orjson.loads(msgspec.json.encode(stage.tables()))
     assert held == orjson.loads(orjson.dumps(tables))

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.oracle.model import reservation
 from loadtest.oracle.model.answers import Answers, Asked, Told
-from loadtest.oracle.model.folding import _name_asked
+from loadtest.oracle.model.folding import name_asked
 from pipeline.domain.commands import Command
 from pipeline.domain.events import Event
 from tests.domain.stages import folded
@@ -40,7 +40,7 @@ def told(answers: Sequence[object]) -> list[Told]:
 
 def asked(answers: Sequence[object]) -> list[Asked]:
     commands = [msgspec.json.decode(msgspec.json.encode(one)) for one in answers if isinstance(one, Command)]
-    return sorted(_name_asked(command["command"], command) for command in commands)
+    return sorted(name_asked(command["command"], command) for command in commands)
 
 
 @pytest.mark.parametrize("seed", range(RUNS))

@@ -1,0 +1,43 @@
+"""The oracle's model of dedup against dedup: two that share no code must answer alike, and hold the same tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadtest.oracle.model import dedup as model
+from loadtest.oracle.model.answers import Answers
+from loadtest.oracle.model.folding import name_asked
+from tests.domain.folding import events, requests
+from tests.domain.order_histories import order_commands
+from tests.domain.stages import folded
+
+if TYPE_CHECKING:
+    from pipeline.domain.events import Event
+
+
+def wire(value: object) -> Any:  # noqa: ANN401  what a changelog or a topic holds
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
+def told(event: Event) -> tuple[str, str, str]:
+    return type(event).__name__, event.order_id, event.to_state
+
+
+@given(st.lists(order_commands, max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_the_model_answers_as_dedup_does_and_holds_the_same_tables(history: list[Any]) -> None:
+    stage = folded("dedup")
+    tables: dict[str, dict[str, Any]] = {name: {} for name in model.TABLES}
+    for command in history:
+        answer = stage.tell(command)
+        answers = Answers(None)
+        model.fold(tables, wire(command), answers)
+        assert answers.told == [told(event) for event in events(answer)]
+        asked = [wire(request) for request in requests(answer)]
+        assert sorted(answers.asked) == sorted(name_asked(one["command"], one) for one in asked)
+        for name, entries in stage.tables().items():
+            assert {key: wire(value) for key, value in entries.items()} == wire(tables[name]), name
