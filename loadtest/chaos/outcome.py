@@ -76,7 +76,7 @@ def setup(options: argparse.Namespace, load: Load, planned: Sequence[Planned]) -
     """Note what a run is made with."""
     return Setup(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=_commit(),
+        commit=commit(),
         versions={
             "python": platform.python_version(),
             "librdkafka": str(confluent_kafka.libversion()[0]),
@@ -91,7 +91,7 @@ def setup(options: argparse.Namespace, load: Load, planned: Sequence[Planned]) -
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """Name the commit, with a plus where files differ from it; empty outside a checkout."""
     git = ("git", "-C", str(ROOT))
     found = subprocess.run((*git, "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=False)  # noqa: S603
