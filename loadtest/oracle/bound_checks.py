@@ -36,7 +36,7 @@ ENTRY_BYTES_MAX = 2_000
 RSS_SLACK_BYTES = 96 * 1024 * 1024
 """Growth that is no slope: buffers and caches that fill once."""
 SINK_SLACK_BYTES = 320 * 1024 * 1024
-"""Of the sink, which holds no tables: when it has to catch up, up to 60,000 rows, and what two consumers fetch ahead."""
+"""Of the sink, which has no tables: while it catches up, up to 60,000 rows and what two consumers fetch ahead."""
 SERVERS = frozenset({"kafka", "redis", "clickhouse"})
 """They have limits of their own, and fill them."""
 
