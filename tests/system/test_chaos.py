@@ -28,6 +28,7 @@ LASTING = "redis-flush,broker-kill,redis-slow,zombie,failpoint:begin.before,roll
 
 
 def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache_directory().mkdir(parents=True, exist_ok=True)
     (tmp_path / "kafka").mkdir()
     (tmp_path / "kafka" / "jars").symlink_to(cache_directory())
     environ = os.environ | {VARIABLES["run_dir"]: str(tmp_path)}
