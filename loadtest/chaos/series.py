@@ -63,7 +63,7 @@ class Series:
             empty(self._base)
         self._runs += 1
         place = self._place(self._base)
-        _provide_topics(place)
+        provide_topics(place)
         outcome = carry_through(out, options, plan, place, self._ground)
         if options.json:
             options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
@@ -110,7 +110,7 @@ def _remove_topics(place: Site) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _provide_topics(place: Site) -> None:
+def provide_topics(place: Site) -> None:
     """Create the topics; a broker that has just removed others of the same names needs a while to lead the new ones."""
     deadline = time.monotonic() + REQUEST_SECONDS
     while True:

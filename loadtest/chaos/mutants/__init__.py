@@ -57,8 +57,9 @@ _CHANGES = {
 KILLS = ("worker-kill", "failpoint:commit.before")
 """At any moment, and with a transaction open: its records are at the broker, and are never committed."""
 GROUP_REFUSES = (
-    "the group takes no offsets from a former membership (KIP-447), and a restore waits until a dead worker's "
-    "transaction has timed out: 10 s more, and nothing worse"
+    "the group takes no offsets from a former membership (KIP-447), and a restore waits up to 30 s for a dead worker's "
+    "transaction, which times out after 10; only where its markers take longer, as the simulator tries, a start is "
+    "refused"
 )
 GOES_ON_FROM_CHECKPOINT = "a worker goes on from its tables' own checkpoint, whatever the group's offset says"
 CARRIER_KNOWS = "the key is the same, so the carrier itself refuses the second order (8016)"
