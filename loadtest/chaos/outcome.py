@@ -95,7 +95,7 @@ def commit() -> str:
     """Name the commit, with a plus where files differ from it; empty outside a checkout."""
     git = ("git", "-C", str(ROOT))
     found = subprocess.run((*git, "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=False)  # noqa: S603
-    changed = subprocess.run((*git, "status", "--porcelain"), capture_output=True, text=True, check=False)  # noqa: S603
+    changed = subprocess.run((*git, "status", "--porcelain", "-uno"), capture_output=True, text=True, check=False)  # noqa: S603
     return found.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
