@@ -71,8 +71,7 @@ class Engine:
         """When the commit began in which the group last confirmed this worker's membership."""
         self._written: dict[str, int] = {}
         self._lock = asyncio.Lock()
-        self._dirty = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._opened, self._dirty, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._blocking = ThreadPoolExecutor(1, "engine")
 
     async def start(self) -> None:
@@ -84,6 +83,7 @@ class Engine:
                 self._deciding[topic] = Deciding(stage, self._transaction.produce, limit)
             else:
                 self._calling[topic] = Calling(stage, self._transaction.produce, self)
+        self._opened.set()
 
     # --- membership ---
 
@@ -95,7 +95,9 @@ class Engine:
         """Restore what is new to this worker, then take batches under the new membership.
 
         A restore may be overtaken by the next rebalance: then its assignment is void, and no batch is taken under it.
+        The group may be joined while the slot's former worker is being fenced; offsets are read when that is done.
         """
+        await self._opened.wait()
         offered = self._offered
         if offered is None:
             return
@@ -132,8 +134,7 @@ class Engine:
 
     def _tableless(self, key: Partition, offset: int) -> PartitionTables:
         """Make the place of a stage without tables."""
-        stage = self.stages[key[0]]
-        held = PartitionTables(stage)
+        held = PartitionTables(self.stages[key[0]])
         held.next_offset = offset
         return held
 
