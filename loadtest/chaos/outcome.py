@@ -137,6 +137,8 @@ def _broken(course: Course, verdicts: Verdicts) -> Iterable[str]:
     for finding in verdicts.findings:
         if finding.verdict == "broken":
             yield f"{finding.name}: {finding.broken} of {finding.judged}: {'; '.join(finding.first)}"
+    for refusal in (one for one in course.refusals if not one.expected):
+        yield f"{refusal.exit.process} refused to start: {refusal.log.splitlines()[-1].strip()}"
     if course.stopped_early:
         return
     if not course.settled:
@@ -145,5 +147,3 @@ def _broken(course: Course, verdicts: Verdicts) -> Iterable[str]:
         yield "not all processes drained on SIGTERM"
     if course.standing.failed:
         yield f"{course.standing.failed} records of the load were not acknowledged"
-    for refusal in (one for one in course.refusals if not one.expected):
-        yield f"{refusal.exit.process} refused to start: {refusal.log.splitlines()[-1].strip()}"

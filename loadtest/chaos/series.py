@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 OF_THE_SERVERS = {"services", ENDPOINTS_FILE, "services.lock", "shop-pools.json", "proxy", "clock"}
 """What stays in the run directory from one run to the next."""
+CHECKPOINT_WAIT_SECONDS = 12.0
+"""Longer than a transaction may last, and shorter than the product waits: a mutant that must refuse does so soon."""
 REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.1
 COLUMNS = 200
@@ -70,7 +72,11 @@ class Series:
 
     def _place(self, base: Site) -> Site:
         """Give the site a deployment name that none had before."""
-        environ = {**base.environ, VARIABLES["deployment"]: f"{base.settings.deployment}-{self._runs}"}
+        environ = {
+            **base.environ,
+            VARIABLES["deployment"]: f"{base.settings.deployment}-{self._runs}",
+            VARIABLES["checkpoint_wait_seconds"]: str(CHECKPOINT_WAIT_SECONDS),
+        }
         return Site(base.run_dir, read_settings(environ, needs=SERVICES), environ)
 
 

@@ -156,7 +156,7 @@ def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callab
             shown = clock.now
             watch.show(rig.loader.last.sent if rig.loader else 0)
         if work.is_broken is not None and clock.now - looked >= LOOK_SECONDS:
-            if work.is_broken(rig.place):
+            if any(not refusal.expected for refusal in rig.refusals) or work.is_broken(rig.place):
                 watch.say(f"{clock.now:6.1f} s the run is broken: it ends here")
                 runner.stopping.set()
             looked = clock.now
