@@ -25,7 +25,7 @@ RECORDS_MAX = 5000
 """Records of one poll."""
 POLL_SECONDS = 0.05
 ANSWER_SECONDS_MAX = 10.0
-QUEUED_KILOBYTES_MAX = 64 * 1024
+QUEUED_KILOBYTES_MAX = 16 * 1024
 TOPIC = ORDER_EVENTS.name
 FOREIGN = "the topic was made again, or the store is another deployment's; use another database, or remove its rows"
 

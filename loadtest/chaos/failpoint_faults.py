@@ -37,6 +37,8 @@ HITS_MAX = {"produce": 60, "begin": 5, "offsets": 5, "commit": 5, "restore": 1}
 IN_COMMIT = "commit.before"
 NOTICED_SECONDS = 6.0
 """How long the group may take to expel a worker that stands still; the transaction lasts longer (10 s)."""
+STANDS_SECONDS = 7.0
+"""How long it stands still at most for the others to take over: those that wait for its commit do not before."""
 
 
 class _Sprung(msgspec.Struct):
@@ -129,6 +131,7 @@ class ZombieInCommit(FailpointFault):
         self._others = self._rebalances()
         if wait_until(self._is_expelled, NOTICED_SECONDS):
             self._noticed_seconds = time.monotonic() - began
+            wait_until(self._is_taken_over, STANDS_SECONDS - self._noticed_seconds)
 
     def _rebalances(self) -> dict[str, int]:
         readings = {child.name: self._rig.read(child) for child in self._rig.workers if child is not self._child}
@@ -136,6 +139,9 @@ class ZombieInCommit(FailpointFault):
 
     def _is_expelled(self) -> bool:
         return any(number > self._others.get(name, number) for name, number in self._rebalances().items())
+
+    def _is_taken_over(self) -> bool:
+        return self._rig.owned() >= self._rig.partitions  # a stopped one does not answer: these are the others'
 
     def heal(self) -> None:
         """Let it go on: its commit is on its way at once."""
@@ -157,7 +163,7 @@ def _draw(chance: Random, name: str) -> Params:
 
 
 def _draw_in_commit(chance: Random) -> Params:
-    return any_worker(chance) | {HIT: chance.randint(1, 5), HOLD: round(chance.uniform(1.0, 2.0), 2)}
+    return any_worker(chance) | {HIT: chance.randint(1, 5), HOLD: round(chance.uniform(0.3, 1.0), 2)}
 
 
 def _kind(name: str) -> Kind:

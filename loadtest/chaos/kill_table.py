@@ -12,13 +12,14 @@ from rich.table import Table
 from loadtest.chaos.mutants import MUTANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 PRODUCT = "(the product)"
 """Stands where no mutant is."""
 FOUND_SHARE_MIN = 0.95
 """Of the seeds: 19 of 20."""
-TITLES = ("mutant", "what is broken", "found out", "by", "expected", "faults", "seconds")
+SEEN_CHARACTERS_MAX = 300
+TITLES = ("mutant", "what is broken", "found out", "by", "expected", "faults", "seconds", "simulator")
 
 
 class Trial(NamedTuple):
@@ -36,6 +37,16 @@ class Trial(NamedTuple):
     seconds: float = 0.0
     stopped: bool = False
     """Whether the run was ended as soon as something seemed broken."""
+    made: bool = True
+    """Whether it was a run at all, and came to an end."""
+
+
+class Simulated(msgspec.Struct, frozen=True):
+    """What the simulator says of a mutant: by how many schedules it is caught, and by which one first (from 1)."""
+
+    schedules: int
+    caught: int
+    first: int
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +63,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     why: str
     harmless: str
+    simulator: str = ""
 
     def is_as_wanted(self) -> bool:
         """Say whether the mutant was found out, or, where nothing is to be found, whether everything held."""
@@ -62,15 +74,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return self.seeds > 0 and self.caught >= FOUND_SHARE_MIN * self.seeds
 
 
-def rows_of(names: Sequence[str], trials: Iterable[Trial]) -> list[Row]:
-    """Sum up, in the order of the names."""
+def rows_of(
+    names: Sequence[str], trials: Iterable[Trial], simulated: Mapping[str, Simulated] | None = None
+) -> list[Row]:
+    """Sum up, in the order of the names. `simulated`: what the simulator says, by its own names of the mutants."""
     by_name: dict[str, list[Trial]] = {name: [] for name in names}
     for trial in trials:
         by_name[trial.mutant].append(trial)
-    return [_row(name, found) for name, found in by_name.items()]
+    return [_row(name, found, simulated or {}) for name, found in by_name.items()]
 
 
-def _row(name: str, trials: Sequence[Trial]) -> Row:
+def _row(name: str, trials: Sequence[Trial], simulated: Mapping[str, Simulated]) -> Row:
     mutant = MUTANTS.get(name)
     caught = [trial for trial in trials if trial.caught]
     timed = caught or trials
@@ -88,7 +102,15 @@ def _row(name: str, trials: Sequence[Trial]) -> Row:
         seconds=median(trial.seconds for trial in timed) if timed else 0,
         why=(caught or missed)[0].why if trials else "",
         harmless=mutant.harmless if mutant else "",
+        simulator=_simulator(simulated.get(mutant.simulated)) if mutant else "",
     )
+
+
+def _simulator(said: Simulated | None) -> str:
+    if said is None:
+        return ""
+    first = f", first by number {said.first}" if said.first else ""
+    return f"{said.caught}/{said.schedules}{first}"
 
 
 def _first_sentence(text: str | None) -> str:
@@ -104,9 +126,10 @@ def line(trial: Trial) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    expected = f"nothing: {row.harmless}" if row.harmless else row.expected or "nothing"
+    expected = f"nothing, made up for: {row.harmless}" if row.harmless else row.expected or "nothing"
     found = f"{row.caught}/{row.seeds}"
-    return row.mutant, row.breaks, found, row.by or "-", expected, f"{row.faults:g}", f"{row.seconds:.0f}"
+    numbers = f"{row.faults:g}", f"{row.seconds:.0f}"
+    return row.mutant, row.breaks, found, row.by or "-", expected, *numbers, row.simulator or "-"
 
 
 def as_table(rows: Iterable[Row]) -> Table:
@@ -117,10 +140,18 @@ def as_table(rows: Iterable[Row]) -> Table:
     return table
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
-    """Give the table as Markdown, with what was seen first of each mutant below it."""
-    lines = [_markdown_row(TITLES), _markdown_row(["---"] * len(TITLES)), *(_markdown_row(_cells(row)) for row in rows)]
-    seen = [f"- `{row.mutant}`: {row.why}" for row in rows if row.why]
+def as_markdown(rows: Sequence[Row], made: str = "") -> str:
+    """Give the table as Markdown: how it was made, and below it what was seen first of each mutant."""
+    lines = [
+        "# Mutants",
+        "",
+        made,
+        "",
+        _markdown_row(TITLES),
+        _markdown_row(["---"] * len(TITLES)),
+        *(_markdown_row(_cells(row)) for row in rows),
+    ]
+    seen = [f"- `{row.mutant}`: {row.why[:SEEN_CHARACTERS_MAX]}" for row in rows if row.why]
     return "\n".join([*lines, "", "What was seen first:", "", *seen, ""])
 
 

@@ -83,10 +83,14 @@ def burst_orders(wish: Wish) -> int:
     return min(BURST_ORDERS_MAX, int(wish.orders * BURSTS_SHARE_MAX) // wish.bursts) if wish.bursts else 0
 
 
-def make_load(wish: Wish) -> Load:
-    """Make the load of a wish. Raises SettingsError for more orders than there are."""
+def make_load(wish: Wish, until_ms: int) -> Load:
+    """Make the load of a wish, its newest order of `until_ms` (ms UTC). Raises SettingsError for too many orders.
+
+    Carriers report what happens now. Orders of years ago beside that would let years pass on the log, after which the
+    stages rightly forget what is settled.
+    """
     read, pools = read_journey(wish.orders, wish.seed)
-    orders = list(_drawn_together(read))
+    orders = list(_drawn_together(read, until_ms))
     size = burst_orders(wish)
     ordinary = orders[: len(orders) - size * wish.bursts]
     heated = list(_heat(orders[len(ordinary) :]))
@@ -105,17 +109,19 @@ def make_load(wish: Wish) -> Load:
     return Load(plan, feed, pools, len(orders))
 
 
-def _drawn_together(orders: Sequence[ShopOrder]) -> Iterator[ShopOrder]:
-    """Let the orders' times pass faster, so that all lie within SPAN_MS.
+def _drawn_together(orders: Sequence[ShopOrder], until_ms: int) -> Iterator[ShopOrder]:
+    """Let the orders' times pass faster, so that all lie within SPAN_MS before `until_ms`.
 
     A household is another buyer on each day, so that not every second basket is a suspected duplicate for it.
     """
     first = orders[0].created_at
-    ratio = min(1.0, SPAN_MS / max(1, orders[-1].created_at - first))
+    length_ms = orders[-1].created_at - first
+    ratio = min(1.0, SPAN_MS / max(1, length_ms))
+    begin = until_ms - int(length_ms * ratio)
     for order in orders:
         since_first = order.created_at - first
         buyer = int(order.buyer) + BUYERS_PER_DAY * (since_first // DAY_MS)
-        yield order._replace(created_at=first + int(since_first * ratio), buyer=str(buyer))
+        yield order._replace(created_at=begin + int(since_first * ratio), buyer=str(buyer))
 
 
 def _heat(orders: Sequence[ShopOrder]) -> Iterator[ShopOrder]:

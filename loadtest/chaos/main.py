@@ -182,7 +182,8 @@ def _as_workers_see(place: Site, shape: Shape) -> Site:
 def _load(options: argparse.Namespace, planned: Sequence[Planned], seconds: float) -> Load:
     counts = count_kinds(planned)
     orders = options.orders or PROFILES[options.profile].orders
-    return make_load(Wish(orders, seconds, counts["burst"], counts["hostile"], options.seed))
+    now_ms = time.time_ns() // 1_000_000
+    return make_load(Wish(orders, seconds, counts["burst"], counts["hostile"], options.seed), now_ms)
 
 
 def _environ(seed: int, mutant: str) -> Mapping[str, str]:

@@ -12,22 +12,24 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadtest.chaos import kill_table
-from loadtest.chaos.kill_table import PRODUCT, Row, Trial, rows_of
+from loadtest.chaos.kill_table import PRODUCT, Row, Simulated, Trial, rows_of
 from loadtest.chaos.kinds import KINDS
 from loadtest.chaos.main import INTERRUPTED, interruptible
 from loadtest.chaos.mutants import MUTANTS, find
+from loadtest.chaos.outcome import commit
 from loadtest.chaos.trying import Alone, InSeries, Runs
 from loadtest.options import at_least, writable
 from loadtest.showing import console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rich.console import Console
 
@@ -39,6 +41,12 @@ QUIET = "pause"
 REFUSES = "refuses to start"
 """What a chaos run says that ends because a worker gives up again and again."""
 LIVENESS = "I10"
+ABOUT = (
+    "`found out`: in how many of the seeds an invariant was broken; the product as it is must be found out in none. "
+    "`by`: the invariant that broke first, and in how many seeds; I10 also where a worker refuses to start again and "
+    "again. `faults` and `seconds`: the median run until then, on two shared cores. `simulator`: by how many schedules "
+    "of `python -m tests.simulation.run --mutants` the same change is caught, where the simulator knows it."
+)
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -70,22 +78,51 @@ def main(arguments: list[str]) -> int:
     """Run all mutants asked for. Gives 0 only if each was found out and the product held."""
     options = _parser().parse_args(arguments)
     at_least(1, seeds=options.seeds, jobs=options.jobs)
-    writable(json=options.json, markdown=options.markdown)
+    writable(json=options.json, markdown=options.markdown, trials=options.trials)
     out = console()
     names = [PRODUCT] * (not options.without_product) + [find(name).name for name in options.mutant or MUTANTS]
+    trials = _read_trials(options.trials)
+    status = 0
     try:
         with interruptible():
-            trials = list(run(out, names, options))
+            for trial in run(out, names, options, {(trial.mutant, trial.seed) for trial in trials}):
+                _add_trial(options.trials, trial)
+                trials.append(trial)
     except KeyboardInterrupt:
         out.print("interrupted: everything is stopped")
-        return INTERRUPTED
-    rows = rows_of(names, trials)
+        status = INTERRUPTED
+    rows = _tell(out, options, trials)
+    return status or (0 if all(map(Row.is_as_wanted, rows)) else 1)
+
+
+def _tell(out: Console, options: argparse.Namespace, trials: Sequence[Trial]) -> list[Row]:
+    """Show the table of all trials that there are, and write it where the options want it."""
+    tried = {trial.mutant for trial in trials}
+    simulated = {}
+    if options.simulated:
+        simulated = msgspec.json.decode(options.simulated.read_bytes(), type=dict[str, Simulated])
+    rows = rows_of([name for name in (PRODUCT, *MUTANTS) if name in tried], trials, simulated)
     out.print(kill_table.as_table(rows))
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode({"rows": rows, "trials": trials})))
     if options.markdown:
-        options.markdown.write_text(kill_table.as_markdown(rows))
-    return 0 if all(map(Row.is_as_wanted, rows)) else 1
+        date = datetime.now(UTC).isoformat(sep=" ", timespec="minutes")
+        kind = "targeted runs (the faults that each mutant names)" if options.targeted else "short chaos runs"
+        made = f"{date}, commit {commit()}: {len(trials)} {kind}. {ABOUT}"
+        options.markdown.write_text(kill_table.as_markdown(rows, made))
+    return rows
+
+
+def _read_trials(path: Path | None) -> list[Trial]:
+    """Read the trials of former calls."""
+    lines = path.read_bytes().splitlines() if path and path.exists() else []
+    return [msgspec.json.decode(line, type=Trial) for line in lines]
+
+
+def _add_trial(path: Path | None, trial: Trial) -> None:
+    if path:
+        with path.open("ab") as file:
+            file.write(msgspec.json.encode(trial) + b"\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,16 +137,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--without-product", action="store_true", help="leave the product as it is out")
     parser.add_argument("--logs", type=Path, help="keep what each run says in this folder")
+    parser.add_argument(
+        "--trials", type=Path, help="add each trial to this file, and make only those that are not in it yet"
+    )
+    parser.add_argument("--simulated", type=Path, help="what `tests.simulation.run --mutants --json` has written")
     parser.add_argument("--json", type=Path, help="write rows and trials to this file as data")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     return parser
 
 
-def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iterator[Trial]:
-    """Run every name with every seed, and give the trials as they were asked for."""
+def run(
+    out: Console, names: Sequence[str], options: argparse.Namespace, known: Collection[tuple[str, int]] = ()
+) -> Iterator[Trial]:
+    """Run every name with every seed but those known, and give the trials as they were asked for.
+
+    A run that could not be made is told and not given.
+    """
     seeds = range(options.from_seed, options.from_seed + options.seeds)
     # A seed goes through all mutants before the next one does: what was interrupted has judged all of them alike.
-    asked = [(name, seed) for seed in seeds for name in names]
+    asked = [(name, seed) for seed in seeds for name in names if (name, seed) not in known]
     runs: Runs = InSeries(options.jobs) if options.targeted else Alone()
     with ExitStack() as stack:
         folder = (options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))).absolute()
@@ -119,7 +165,8 @@ def run(out: Console, names: Sequence[str], options: argparse.Namespace) -> Iter
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         for trial in threads.map(lambda one: _try(runs, options, folder, *one), asked):
             out.print(kill_table.line(trial), markup=False)
-            yield trial
+            if trial.made:
+                yield trial
 
 
 def _try(runs: Runs, given: argparse.Namespace, folder: Path, name: str, seed: int) -> Trial:
@@ -159,7 +206,8 @@ def judge(name: str, seed: int, outcome: bytes, log: str) -> Trial:
     if not outcome:
         last = next((line for line in reversed(log.splitlines()) if line.strip()), "it said nothing")
         gave_up = next((line for line in log.splitlines() if REFUSES in line), "")
-        return Trial(name, seed, caught=bool(gave_up), by=(LIVENESS,) * bool(gave_up), why=gave_up or last)
+        refused = bool(gave_up)
+        return Trial(name, seed, caught=refused, by=(LIVENESS,) * refused, why=gave_up or last, made=refused)
     read = msgspec.json.decode(outcome, type=_Outcome)
     faults = len(read.course.entries)
     found = [finding for finding in read.verdicts.findings if finding.verdict == "broken"]

@@ -84,6 +84,7 @@ class OffsetsMoved:
         """Start a worker. One that does not refuse goes to work, and is left to."""
         written = child.log.stat().st_size
         pid = child.start({VARIABLES["checkpoint_wait_seconds"]: str(CHECKPOINT_WAIT_SECONDS)})
+        self._rig.wanted_refusals.add(pid)
         wait_until(lambda: not child.running or self._works(child), REFUSAL_SECONDS)
         ended = child.exit_of(pid)
         self._status = ended.status if ended else None

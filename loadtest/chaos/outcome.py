@@ -76,7 +76,7 @@ def setup(options: argparse.Namespace, load: Load, planned: Sequence[Planned]) -
     """Note what a run is made with."""
     return Setup(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=_commit(),
+        commit=commit(),
         versions={
             "python": platform.python_version(),
             "librdkafka": str(confluent_kafka.libversion()[0]),
@@ -91,11 +91,11 @@ def setup(options: argparse.Namespace, load: Load, planned: Sequence[Planned]) -
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """Name the commit, with a plus where files differ from it; empty outside a checkout."""
     git = ("git", "-C", str(ROOT))
     found = subprocess.run((*git, "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=False)  # noqa: S603
-    changed = subprocess.run((*git, "status", "--porcelain"), capture_output=True, text=True, check=False)  # noqa: S603
+    changed = subprocess.run((*git, "status", "--porcelain", "-uno"), capture_output=True, text=True, check=False)  # noqa: S603
     return found.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
@@ -137,6 +137,8 @@ def _broken(course: Course, verdicts: Verdicts) -> Iterable[str]:
     for finding in verdicts.findings:
         if finding.verdict == "broken":
             yield f"{finding.name}: {finding.broken} of {finding.judged}: {'; '.join(finding.first)}"
+    for refusal in (one for one in course.refusals if not one.expected):
+        yield f"{refusal.exit.process} refused to start: {refusal.log.splitlines()[-1].strip()}"
     if course.stopped_early:
         return
     if not course.settled:
@@ -145,5 +147,3 @@ def _broken(course: Course, verdicts: Verdicts) -> Iterable[str]:
         yield "not all processes drained on SIGTERM"
     if course.standing.failed:
         yield f"{course.standing.failed} records of the load were not acknowledged"
-    for refusal in (one for one in course.refusals if not one.expected):
-        yield f"{refusal.exit.process} refused to start: {refusal.log.splitlines()[-1].strip()}"

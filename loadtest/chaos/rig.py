@@ -57,7 +57,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     exit: Exit
     log: str
     expected: bool
-    """Whether the broker was away, and the worker says no more than that: that is no finding."""
+    """Whether a fault wanted it, or the broker was away and the worker says no more than that: that is no finding."""
 
 
 class Shape(NamedTuple):
@@ -79,6 +79,8 @@ class Rig:
         self.refusals: list[Refusal] = []
         self.children: dict[str, Child] = {}
         self.sandbox_url = ""
+        self.wanted_refusals: set[int] = set()
+        """The processes that a fault wants to see refuse."""
         self.loader: Loader | None = None
         """The load generator, once it runs."""
         self._environ = {**place.environ, **shape.environ}
@@ -170,7 +172,8 @@ class Rig:
             pause = 0.0 if last.lived_seconds > SHORT_LIFE_SECONDS else SHORT_LIFE_SECONDS
             if last.status == EXIT_REFUSED:
                 said = log_tail(child.log)
-                expected = NO_BROKER in said and self.outage.within(OUTAGE_SECONDS)
+                is_away = NO_BROKER in said and self.outage.within(OUTAGE_SECONDS)
+                expected = is_away or last.pid in self.wanted_refusals
                 self.refusals.append(Refusal(exit=last, log=said, expected=expected))
                 pause = REFUSAL_PAUSE_SECONDS
             self._due[child.name] = now + pause

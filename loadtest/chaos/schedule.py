@@ -39,7 +39,7 @@ class Profile(NamedTuple):
 
 PROFILES = {
     "short": Profile(faults=42, orders=4_000, seconds_per_fault=3.0, together_share=0.2, quiet_share=0.08),
-    "targeted": Profile(faults=6, orders=1_500, seconds_per_fault=2.0, together_share=0.3, quiet_share=0.0),
+    "targeted": Profile(faults=4, orders=1_000, seconds_per_fault=2.0, together_share=0.3, quiet_share=0.0),
     "long": Profile(faults=260, orders=78_000, seconds_per_fault=2.3, together_share=0.25, quiet_share=0.06),
 }
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 OF_THE_SERVERS = {"services", ENDPOINTS_FILE, "services.lock", "shop-pools.json", "proxy", "clock"}
 """What stays in the run directory from one run to the next."""
+CHECKPOINT_WAIT_SECONDS = 12.0
+"""Longer than a transaction may last, and shorter than the product waits: a mutant that must refuse does so soon."""
 REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.1
 COLUMNS = 200
@@ -63,14 +65,18 @@ class Series:
             empty(self._base)
         self._runs += 1
         place = self._place(self._base)
-        _provide_topics(place)
+        provide_topics(place)
         outcome = carry_through(out, options, plan, place, self._ground)
         if options.json:
             options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
 
     def _place(self, base: Site) -> Site:
         """Give the site a deployment name that none had before."""
-        environ = {**base.environ, VARIABLES["deployment"]: f"{base.settings.deployment}-{self._runs}"}
+        environ = {
+            **base.environ,
+            VARIABLES["deployment"]: f"{base.settings.deployment}-{self._runs}",
+            VARIABLES["checkpoint_wait_seconds"]: str(CHECKPOINT_WAIT_SECONDS),
+        }
         return Site(base.run_dir, read_settings(environ, needs=SERVICES), environ)
 
 
@@ -110,7 +116,7 @@ def _remove_topics(place: Site) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _provide_topics(place: Site) -> None:
+def provide_topics(place: Site) -> None:
     """Create the topics; a broker that has just removed others of the same names needs a while to lead the new ones."""
     deadline = time.monotonic() + REQUEST_SECONDS
     while True:

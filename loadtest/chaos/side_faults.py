@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from loadtest.chaos.fault import Params
     from loadtest.chaos.rig import Rig
+    from pipeline.services.process import Running
 
 SINK, CLICKHOUSE, REDIS, CARRIER = "sink", "clickhouse", "redis", "carrier"
 SHARE = "share"
@@ -93,22 +94,25 @@ class ClickHouseKill:
 
     def __init__(self, rig: Rig, _: Params) -> None:
         self._rig = rig
-        self._before = self._after = 0
+        self._before: Running | None = None
+        self._after: Running | None = None
 
     def inject(self) -> None:
         """Kill it."""
-        server = processes(self._rig.place.run_dir)[CLICKHOUSE]
-        self._before = server.pid
-        os.kill(server.pid, signal.SIGKILL)
+        self._before = processes(self._rig.place.run_dir)[CLICKHOUSE]
+        os.kill(self._before.pid, signal.SIGKILL)
 
     def heal(self) -> None:
         """Start it again, under its old address."""
-        self._after = bring_up(self._rig.place.run_dir, (CLICKHOUSE,))[CLICKHOUSE].pid
+        self._after = bring_up(self._rig.place.run_dir, (CLICKHOUSE,))[CLICKHOUSE]
 
     def proof(self) -> Proof:
-        """Say whether another server is there now."""
-        hit = self._before > 0 and self._after not in {0, self._before}
-        return Proof(hit, f"pid {self._before} killed, {self._after} in its place")
+        """Say whether another server is there now, under the same address."""
+        before, after = self._before, self._after
+        if before is None or after is None:
+            return Proof(hit=False, evidence=f"{CLICKHOUSE} was not killed and started again")
+        hit = before.pid != after.pid and before.address == after.address
+        return Proof(hit, f"pid {before.pid} killed, {after.pid} in its place at {after.address}")
 
 
 class RedisFlush:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 LOAD_FILE = "load.msgpack"
 STOCK_SECONDS = 60.0
-SETTLE_SECONDS = 90.0
-SETTLE_SECONDS_PER_ORDER = 0.002
-"""Past SETTLE_SECONDS and this for every order, a run that is not at rest after the last fault hangs."""
+SETTLE_SECONDS_MAX = 600.0
+STILL_SECONDS = 60.0
+"""A run that is not at rest after the last fault, and in which nothing moved for so long, hangs."""
 SHOW_SECONDS = 10.0
 LOOK_SECONDS = 3.0
 """How often a run that is to end when it is broken is looked at."""
@@ -105,7 +105,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
         watch.say(f"{over:6.1f} s all faults are over; {rig.loader.last.left} records of the load are left")
         rig.loader.finish()
         standing = rig.loader.result()
-        settled = not stopped and _settle(rig, watch, work.load)
+        settled = not stopped and _settle(rig, watch)
         rested = clock.now - over
         watch.say(f"{clock.now:6.1f} s at rest: {settled}; draining")
         drained = rig.drain()
@@ -156,7 +156,7 @@ def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callab
             shown = clock.now
             watch.show(rig.loader.last.sent if rig.loader else 0)
         if work.is_broken is not None and clock.now - looked >= LOOK_SECONDS:
-            if work.is_broken(rig.place):
+            if any(not refusal.expected for refusal in rig.refusals) or work.is_broken(rig.place):
                 watch.say(f"{clock.now:6.1f} s the run is broken: it ends here")
                 runner.stopping.set()
             looked = clock.now
@@ -164,12 +164,30 @@ def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callab
     return meanwhile
 
 
-def _settle(rig: Rig, watch: Watch, load: Load) -> bool:
-    """Wait until nothing is on its way any more, and every worker is at work."""
-    allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * load.orders
+def _settle(rig: Rig, watch: Watch) -> bool:
+    """Wait until nothing is on its way any more, and every worker is at work, for as long as anything moves."""
+    is_still = still_for(STILL_SECONDS)
+    sent = rig.loader.last.sent if rig.loader else 0
+    rested = False
 
     def over(moment: Moment) -> bool:
-        return watch.at_rest(moment) and rig.owned() == rig.partitions
+        nonlocal rested
+        rested = watch.at_rest(moment) and rig.owned() == rig.partitions
+        return rested or is_still(moment.at, (moment.counts, dict(moment.scrape.lag_records)))
 
-    sent = rig.loader.last.sent if rig.loader else 0
-    return watch.wait(lambda: sent, over, allowed)
+    watch.wait(lambda: sent, over, SETTLE_SECONDS_MAX)
+    return rested
+
+
+def still_for(seconds: float) -> Callable[[float, object], bool]:
+    """Make what is told the time and what is seen, again and again, and says when that was the same for so long."""
+    last: object = None
+    moved_at = 0.0
+
+    def is_still(at: float, seen: object) -> bool:
+        nonlocal last, moved_at
+        if seen != last:
+            last, moved_at = seen, at
+        return at - moved_at >= seconds
+
+    return is_still

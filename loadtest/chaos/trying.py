@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RUN_SECONDS_MAX = 900.0
 """A run that takes longer hangs; it is ended, and leaves no outcome."""
-STOP_SECONDS = 90.0
+STOP_SECONDS = 180.0
 
 
 class Runs(Protocol):

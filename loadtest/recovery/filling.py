@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from loadtest.recovery.remembered import Remembered
 from pipeline.errors import TransientError
@@ -17,8 +17,6 @@ from pipeline.topics import CHANGELOG_RECORD_BYTES_MAX, changelog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from confluent_kafka import KafkaError, Message
 
     from loadtest.recovery.orders import Window
     from pipeline.engine.restore import Partition
@@ -45,7 +43,7 @@ class _Log:
 
     def __init__(self, settings: Settings) -> None:
         self.records = self.bytes = 0
-        self._failed = 0
+        self._failures = failures = list[KafkaError]()
         self._last: dict[Partition, dict[bytes, bytes]] = {}
         self._producer = Producer(
             {
@@ -59,12 +57,9 @@ class _Log:
                 "queue.buffering.max.messages": QUEUED_RECORDS_MAX,
                 "queue.buffering.max.kbytes": QUEUED_KBYTES_MAX,
                 "delivery.report.only.error": True,
-                "on_delivery": self._on_delivery,
+                "on_delivery": lambda error, _: failures.append(error) if error is not None else None,
             }
         )
-
-    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
-        self._failed += error is not None
 
     def compact(self, place: Partition, changes: Iterator[tuple[bytes, bytes | None]]) -> None:
         """Keep the last record of each key."""
@@ -96,7 +91,7 @@ class _Log:
 
     def flush(self) -> None:
         """Wait until all is acknowledged. Raises TransientError."""
-        left = self._producer.flush(FLUSH_SECONDS) + self._failed
+        left = self._producer.flush(FLUSH_SECONDS) + len(self._failures)
         if left:
             message = f"{left} changelog records were not acknowledged"
             raise TransientError(message)

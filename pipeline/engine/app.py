@@ -43,11 +43,8 @@ class App(faust.App):
     engine: Engine
 
     async def on_start(self) -> None:
-        """Open the first transaction before the group is joined."""
-        try:
-            await self.engine.start()
-        except Exception as error:  # noqa: BLE001  whatever it is, the worker cannot run
-            self.engine.crash(error)
+        """Open the first transaction while the group is joined: fencing who had the slot may take half a second."""
+        self.add_future(self._open())
         await super().on_start()
         self.add_future(self._commit())
         self.add_future(self._measure_lag())
@@ -66,6 +63,12 @@ class App(faust.App):
         try:
             await self.engine.take_assignment()
         except Exception as error:  # noqa: BLE001  tables that cannot be trusted end the worker
+            self.engine.crash(error)
+
+    async def _open(self) -> None:
+        try:
+            await self.engine.start()
+        except Exception as error:  # noqa: BLE001  whatever it is, the worker cannot run
             self.engine.crash(error)
 
     async def _commit(self) -> None:

@@ -13,10 +13,10 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pipeline import metrics, topics
+from pipeline.engine.blocking import Blocking
 from pipeline.engine.calling import Calling
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.restore import Partition, Restorer
@@ -39,8 +39,6 @@ EXIT_REFUSED = 78
 
 PROOFS_PER_SESSION = 2
 """A membership that was confirmed half a session ago is asked for again before the world is called."""
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +69,8 @@ class Engine:
         """When the commit began in which the group last confirmed this worker's membership."""
         self._written: dict[str, int] = {}
         self._lock = asyncio.Lock()
-        self._dirty = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._blocking = ThreadPoolExecutor(1, "engine")
+        self._opened, self._dirty, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._block = Blocking("engine").run
 
     async def start(self) -> None:
         """Fence the slot's former worker, and open the first transaction."""
@@ -84,6 +81,7 @@ class Engine:
                 self._deciding[topic] = Deciding(stage, self._transaction.produce, limit)
             else:
                 self._calling[topic] = Calling(stage, self._transaction.produce, self)
+        self._opened.set()
 
     # --- membership ---
 
@@ -95,7 +93,9 @@ class Engine:
         """Restore what is new to this worker, then take batches under the new membership.
 
         A restore may be overtaken by the next rebalance: then its assignment is void, and no batch is taken under it.
+        The group may be joined while the slot's former worker is being fenced; offsets are read when that is done.
         """
+        await self._opened.wait()
         offered = self._offered
         if offered is None:
             return
@@ -132,8 +132,7 @@ class Engine:
 
     def _tableless(self, key: Partition, offset: int) -> PartitionTables:
         """Make the place of a stage without tables."""
-        stage = self.stages[key[0]]
-        held = PartitionTables(stage)
+        held = PartitionTables(self.stages[key[0]])
         held.next_offset = offset
         return held
 
@@ -250,11 +249,13 @@ class Engine:
         records = self._transaction.records
         self._write_changes(self._transaction.offsets)
         asked_at = time.monotonic()
-        await self._block(self._transaction.commit, self.membership)
+        try:
+            await self._block(self._transaction.commit, self.membership)
+        finally:
+            working: tuple[Deciding | Calling, ...] = (*self._deciding.values(), *self._calling.values())
+            for stage in working:
+                stage.produce = self._transaction.produce
         self._proven_at = asked_at
-        working: tuple[Deciding | Calling, ...] = (*self._deciding.values(), *self._calling.values())
-        for stage in working:
-            stage.produce = self._transaction.produce
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.COMMIT_RECORDS.observe(records)
         self._count()
@@ -294,6 +295,3 @@ class Engine:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(EXIT_REFUSED if refused else EXIT_FAILED)
-
-    async def _block(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._blocking, function, *arguments)

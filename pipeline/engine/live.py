@@ -212,17 +212,18 @@ class PagedTable(LiveTable):
             self._merge()
         self._forget(watermark_ms)
         if self._filter.is_full:
-            self._filter = filter_of(self.pages.values())
+            self.index_pages()
 
     def restore_page(self, number: int, page: Page | None) -> None:
-        """Put or drop a page as the changelog says."""
+        """Put or drop a page as the changelog says. Its entries are found once `index_pages` was called."""
         if page is None:
             self.pages.pop(number, None)
         else:
             self.pages[number] = page
-            self._filter.add(page)
-            if self._filter.is_full:
-                self._filter = filter_of(self.pages.values())
+
+    def index_pages(self) -> None:
+        """Make the filter anew, with room for some more."""
+        self._filter = filter_of(self.pages.values())
 
     def _put_page(self, page: Page) -> None:
         number = max(self.pages, default=-1) + 1

@@ -194,11 +194,24 @@ class Filter:
 
     def add(self, page: Page) -> None:
         """Add a page's keys."""
-        digests = page.all_digests()
         bits = np.frombuffer(self._bits, np.uint8)
-        for at in (digests & np.uint32(self._mask), digests * np.uint32(FILTER_SPREAD) >> np.uint32(self._shift)):
+        for at in self._places(page):
             np.bitwise_or.at(bits, at >> 3, np.left_shift(1, at & 7).astype(np.uint8))
         self.entries += len(page)
+
+    def fill(self, pages: Iterable[Page]) -> None:
+        """Put these pages' keys, and no others, in: much faster than one after the other."""
+        bits = np.zeros(self._mask + 1, np.bool_)
+        self.entries = 0
+        for page in pages:
+            for at in self._places(page):
+                bits[at] = True
+            self.entries += len(page)
+        self._bits = bytearray(np.packbits(bits, bitorder="little"))
+
+    def _places(self, page: Page) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        digests = page.all_digests()
+        return digests & np.uint32(self._mask), digests * np.uint32(FILTER_SPREAD) >> np.uint32(self._shift)
 
 
 def filter_of(pages: Iterable[Page]) -> Filter:
@@ -208,6 +221,5 @@ def filter_of(pages: Iterable[Page]) -> Filter:
     while bits < FILTER_BITS_PER_ENTRY * sum(len(page) for page in pages):
         bits *= 2
     made = Filter(bits)
-    for page in pages:
-        made.add(page)
+    made.fill(pages)
     return made

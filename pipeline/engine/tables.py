@@ -120,6 +120,8 @@ class PartitionTables:
         except (KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
             raise _unusable(key, error) from error
         self._restored = {}
+        for paged in self.paged:
+            paged.index_pages()
 
     def _restore_own(self, key: bytes, value: bytes | None) -> None:
         try:

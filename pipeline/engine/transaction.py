@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline.engine import clients
 from pipeline.engine.membership import Membership, group_metadata
-from pipeline.errors import RefusedStartError, UnknownOutcomeError
+from pipeline.errors import EngineError, RefusedStartError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from pipeline.engine.restore import Partition
@@ -42,6 +42,7 @@ class Transaction:
         self._settings = settings
         self.offsets: dict[Partition, int] = {}
         self.records = 0
+        self._is_committing = False
         try:
             self._fence()
         except KafkaException as error:
@@ -56,7 +57,10 @@ class Transaction:
         self._producer.begin_transaction()
 
     def advance(self, partition: Partition, next_offset: int, records: int) -> None:
-        """Note that an input is processed up to `next_offset`."""
+        """Note that an input is processed up to `next_offset`. Raises EngineError while the transaction commits."""
+        if self._is_committing:
+            message = f"{partition[0]}-{partition[1]} was processed up to {next_offset} while the transaction commits"
+            raise EngineError(message)
         self.offsets[partition] = next_offset
         self.records += records
 
@@ -65,6 +69,7 @@ class Transaction:
 
         Raises UnknownOutcomeError on anything but success: only a restart tells what happened.
         """
+        self._is_committing = True
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in self.offsets.items()]
         try:
             # The records first: they carry sequence numbers, so sending one of them again is harmless.
@@ -85,3 +90,4 @@ class Transaction:
             raise UnknownOutcomeError(message) from error
         self.offsets.clear()
         self.records = 0
+        self._is_committing = False

@@ -34,6 +34,8 @@ PORTS = range(20_000, 32_000)
 """Below the ports that the system gives to outgoing connections: a client that calls a stopped server again and again
 could otherwise be given the server's port for its own end, and keep it."""
 PORT_TRIES_MAX = 100
+RELEASE_SECONDS = 5.0
+"""How long a server waits for the port that it had: its clients know it by that."""
 LOG_TAIL_LINES = 25
 LOG_TAIL_BYTES = 64 * 1024
 START_TOLERANCE_SECONDS = 60.0
@@ -184,9 +186,15 @@ def wait_until(condition: Callable[[], bool], within_seconds: float) -> bool:
 
 
 def free_port(wanted: int = 0) -> int:
-    """Give `wanted` where it can be listened on, else any free port of `PORTS` on the loopback address."""
-    for port in (wanted, *(PORTS[secrets.randbelow(len(PORTS))] for _ in range(PORT_TRIES_MAX))):
-        if port and _is_free(port):
+    """Give `wanted` where it can be listened on, if not at once then soon, else any free port of `PORTS`.
+
+    A killed process is a zombie for the system while threads of it are still ending, and hold its port.
+    """
+    if wanted and wait_until(lambda: _is_free(wanted), RELEASE_SECONDS):
+        return wanted
+    for _ in range(PORT_TRIES_MAX):
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        if _is_free(port):
             return port
     message = f"no free port among {PORTS.start}-{PORTS.stop - 1} on {LOOPBACK} in {PORT_TRIES_MAX} tries"
     raise SetupError(message)

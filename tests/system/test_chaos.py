@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 END_SECONDS = 120.0
-CHAOS = [sys.executable, "-m", "loadtest", "chaos", "--orders", "200", "--faults", "8"]
-LASTING = "redis-flush,broker-kill,redis-slow,zombie,failpoint:begin.before,rolling-restart"
-"""Faults that hold servers and workers ended or stopped, and one that is over soon."""
+CHAOS = [sys.executable, "-m", "loadtest", "chaos", "--orders", "200", "--faults", "6"]
+LASTING = "pause,redis-slow,broker-kill,zombie"
+"""Faults that hold servers and workers ended or stopped; one of them is over soon."""
 
 
 def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache_directory().mkdir(parents=True, exist_ok=True)
     (tmp_path / "kafka").mkdir()
     (tmp_path / "kafka" / "jars").symlink_to(cache_directory())
     environ = os.environ | {VARIABLES["run_dir"]: str(tmp_path)}

@@ -50,60 +50,75 @@ _CHANGES = {
     "carrier-unknown-is-failure": Change(WORKER, carriers.unknown_is_refused),
     "carrier-without-query": Change(WORKER, carriers.create_again_without_query),
     "sink-without-offset-probe": Change(SINK, sinking.no_offset_probe),
+    "rows-never-merge": Change(SINK, sinking.rows_never_merge),
     "sink-commits-before-insert": Change(SINK, sinking.commits_before_insert),
 }
 """Every change, by the name of the mutant that has it alone."""
 
-KILLS = ("worker-kill", "failpoint:offsets", "failpoint:commit")
+KILLS = ("worker-kill", "failpoint:commit.before")
+"""At any moment, and with a transaction open: its records are at the broker, and are never committed."""
+GROUP_REFUSES = (
+    "the group takes no offsets from a former membership (KIP-447), and a restore waits up to 30 s for a dead worker's "
+    "transaction, which times out after 10; only where its markers take longer, as the simulator tries, a start is "
+    "refused"
+)
+GOES_ON_FROM_CHECKPOINT = (
+    "a worker goes on from its tables' own checkpoint, whatever the group's offset says; the two differ while the "
+    "markers of a dead worker's commit are on their way, for milliseconds here, for longer in the simulator"
+)
+ROWS_MERGE = "ClickHouse merges equal rows, mostly before anybody looks"
+CARRIER_KNOWS = "the key is the same, so the carrier itself refuses the second order (8016)"
+STARTS_ANEW = "whoever lost a partition without noticing has a transaction that the broker refuses, and starts anew"
+NOTHING_TORN = "a new epoch after every slow commit keeps late requests out of the next transaction"
 
 
-def _mutant(name: str, shown_by: str, *faults: str, harmless: str = "") -> Mutant:
+def _mutant(name: str, shown_by: str, *faults: str, harmless: str = "", simulated: str = "") -> Mutant:
     changes = tuple(_CHANGES[part] for part in name.split("+"))
-    return Mutant(name, changes, tuple(shown_by.split()), faults, harmless)
+    return Mutant(name, changes, tuple(shown_by.split()), faults, harmless, simulated)
 
 
 _ALL = (
-    _mutant("no-membership-check", "I6", "zombie"),
-    _mutant("random-transactional-id", "I10", "zombie", "failpoint:commit.before"),
-    _mutant("no-membership-check+random-transactional-id", "I6", "zombie"),
-    _mutant("zombie-commits", "I6", "worker-kill", "zombie", "rebalance-storm"),
+    _mutant("no-membership-check", "I6", "zombie", simulated="no_group_metadata"),
     _mutant(
-        "keeps-tables",
-        "I8 I3",
+        "random-transactional-id",
+        "I10",
         "zombie",
-        harmless="whoever lost a partition without noticing has a transaction that the broker refuses, and starts anew",
+        "failpoint:commit.before",
+        harmless=GROUP_REFUSES,
+        simulated="random_transactional_id",
     ),
-    _mutant("commit-unknown-is-success", "I4 I6", "zombie", "broker-kill", "net-blackhole"),
-    _mutant("commit-unknown-is-success+keeps-tables", "I4 I6 I8", "zombie", "broker-kill", "net-blackhole"),
-    _mutant("keeps-epoch", "I10 I6", "net-endtxn"),
-    _mutant("keeps-epoch+no-torn-check", "I6 I8", "net-endtxn"),
+    _mutant("no-membership-check+random-transactional-id", "I6", "zombie"),
+    _mutant("zombie-commits", "I6", "zombie", "rebalance-storm", simulated="commit_after_the_rebalance"),
+    _mutant("keeps-tables", "I8 I3", "zombie", harmless=STARTS_ANEW, simulated="kept_tables_are_trusted"),
     _mutant(
-        "no-torn-check",
-        "I8",
-        "net-endtxn",
-        harmless="a new epoch after every slow commit keeps late requests out of the next transaction",
+        "commit-unknown-is-success",
+        "I4 I6",
+        "zombie",
+        "broker-kill",
+        "net-blackhole",
+        simulated="unknown_outcome_is_success",
     ),
-    _mutant("offsets-after-outputs", "I6 I10", "failpoint:commit.after"),
+    _mutant("commit-unknown-is-success+keeps-tables", "I4 I6 I8", "zombie", "broker-kill", "net-blackhole"),
+    _mutant("keeps-epoch", "I10 I6", "net-endtxn", simulated="no_new_epoch_after_a_repeated_commit"),
+    _mutant("keeps-epoch+no-torn-check", "I6 I8", "net-endtxn"),
+    _mutant("no-torn-check", "I8", "net-endtxn", harmless=NOTHING_TORN, simulated="torn_changelogs_are_taken"),
+    _mutant("offsets-after-outputs", "I6 I10", "failpoint:commit.after", simulated="offsets_outside_the_transaction"),
     _mutant("offsets-before-outputs", "I4 I10", "failpoint:commit.before"),
     _mutant("offsets-after-outputs+no-checkpoint-at-offset", "I6 I8", "failpoint:commit.after"),
     _mutant("produce-outside-transaction", "I6", *KILLS),
-    _mutant("read-uncommitted", "I6 I3", *KILLS),
-    _mutant("restore-uncommitted", "I10", *KILLS),
-    _mutant("restore-without-require-stable", "I6", "zombie-in-commit"),
+    _mutant("read-uncommitted", "I6 I3", *KILLS, simulated="read_uncommitted"),
+    _mutant("restore-uncommitted", "I10", *KILLS, simulated="restore_uncommitted"),
+    _mutant("restore-without-require-stable", "I6", "zombie-in-commit", simulated="unstable_offsets"),
     _mutant("restore-skips-last", "I8 I3 I1", *KILLS),
     _mutant("restore-stops-early", "I10", *KILLS),
     _mutant("tables-not-restored", "I3 I8", *KILLS),
-    _mutant(
-        "no-checkpoint-check",
-        "I6",
-        "offsets-moved",
-        harmless="checkpoint and offset are of one transaction; they differ only where somebody cut one of them",
-    ),
+    _mutant("no-checkpoint-check", "I6", "offsets-moved", harmless=GOES_ON_FROM_CHECKPOINT, simulated="no_checkpoint"),
+    _mutant("no-checkpoint-at-offset", "I6", "offsets-moved"),
     _mutant("restore-stops-early+no-checkpoint-check", "I6", *KILLS),
     _mutant("restore-stops-early+no-checkpoint-at-offset", "I8 I3", *KILLS),
     _mutant("reads-twice", "I6", *KILLS),
     _mutant("resumes-early", "I10", *KILLS),
-    _mutant("dedup-seen-before", "I10 I4", *KILLS),
+    _mutant("dedup-seen-before", "I10 I4", *KILLS, simulated="marker_before_output"),
     _mutant("dedup-seen-before+no-torn-check", "I4", *KILLS),
     _mutant("dedup-drops-repeats", "I4"),
     _mutant("redis-as-truth", "I4 I3", *KILLS, "redis-flush"),
@@ -119,14 +134,10 @@ _ALL = (
     _mutant("keeps-everything", "I11"),
     _mutant("carrier-new-key", "I5", "carrier-errors", "carrier-lost"),
     _mutant("carrier-unknown-is-failure", "I5", "carrier-lost"),
-    _mutant(
-        "carrier-without-query",
-        "I5",
-        "carrier-lost",
-        harmless="the key is the same, so the carrier itself refuses the second order (8016)",
-    ),
+    _mutant("carrier-without-query", "I5", "carrier-lost", harmless=CARRIER_KNOWS),
     _mutant("carrier-without-query+carrier-new-key", "I5", "carrier-lost"),
-    _mutant("sink-without-offset-probe", "I9", "sink-kill", "clickhouse-kill"),
+    _mutant("sink-without-offset-probe", "I9", "sink-kill", harmless=ROWS_MERGE),
+    _mutant("sink-without-offset-probe+rows-never-merge", "I9", "sink-kill"),
     _mutant("sink-commits-before-insert", "I9", "sink-kill"),
 )
 

@@ -29,3 +29,5 @@ class Mutant(NamedTuple):
     harmless: str = ""
     """Why it breaks nothing on its own, where another layer makes good for it. It must hold then, and is paired with a
     mutant that lacks the other layer as well."""
+    simulated: str = ""
+    """The mutant of `tests/simulation/mutants.py` that breaks the same."""

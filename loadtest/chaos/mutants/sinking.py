@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from loadtest.chaos.patching import swap
+from sinks import clickhouse
 from sinks.clickhouse import ClickHouseSink, _until_up
 from sinks.log import ANSWER_SECONDS_MAX, TOPIC, Log
 from sinks.store import Stored
@@ -72,6 +73,18 @@ def commits_before_insert() -> None:
 
     swap(Log, "poll", eager)
     _resume_from_kafka()
+
+
+def rows_never_merge() -> None:
+    """Keep every row that is written, equal or not: the table's engine is MergeTree instead of ReplacingMergeTree."""
+
+    def wrap(original: Callable[[], tuple[str, ...]]) -> Callable[[], tuple[str, ...]]:
+        def schema_statements() -> tuple[str, ...]:
+            return tuple(statement.replace("ReplacingMergeTree", "MergeTree") for statement in original())
+
+        return schema_statements
+
+    swap(clickhouse, "schema_statements", wrap)
 
 
 def _resume_from_kafka() -> None:

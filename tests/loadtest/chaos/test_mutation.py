@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
-from loadtest.chaos.kill_table import PRODUCT, Trial, as_markdown, rows_of
+from loadtest.chaos.kill_table import PRODUCT, Simulated, Trial, as_markdown, rows_of
+from loadtest.chaos.mutants import MUTANTS
 from loadtest.chaos.mutation import judge, main
 from pipeline.errors import SettingsError
+from tests.simulation.mutants import MUTANTS as SIMULATED
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAULTS = [{"number": 1}, {"number": 2}]
 
@@ -75,6 +82,27 @@ def test_the_table_says_what_is_broken_and_by_what_it_shows() -> None:
     text = as_markdown(rows)
     assert "Hold what is on hand, whether or not it is held for somebody else. And: Let a balance" in text
     assert "| 1/1 | I2 x1 | I2 |" in text
+
+
+def test_the_simulators_column_names_the_same_change() -> None:
+    said = {"read_uncommitted": Simulated(200, 31, 2)}
+    rows = rows_of(["read-uncommitted", "logs-records"], [], said)
+    assert [row.simulator for row in rows] == ["31/200, first by number 2", ""]
+
+
+def test_the_simulator_knows_what_is_said_to_be_its_own() -> None:
+    told = {mutant.simulated for mutant in MUTANTS.values() if mutant.simulated}
+    assert told - SIMULATED.keys() == set()
+
+
+def test_trials_of_a_former_call_are_not_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trials, table = tmp_path / "trials", tmp_path / "table.md"
+    trials.write_bytes(msgspec.json.encode(Trial("reads-twice", 1, caught=True, by=("I6",), faults=3)) + b"\n")
+    call = ["--targeted", "--without-product", "--mutant", "reads-twice", "--seeds", "1", "--trials", str(trials)]
+    assert main([*call, "--markdown", str(table)]) == 0
+    assert "| reads-twice | " in table.read_text()
+    assert "| 1/1 | I6 x1 | I6 | 3 |" in table.read_text()
+    assert "reads-twice" in capsys.readouterr().out
 
 
 def test_an_unknown_mutant_is_named() -> None:

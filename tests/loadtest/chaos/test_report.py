@@ -80,12 +80,13 @@ def test_a_fault_is_in_the_ledger_as_soon_as_it_is_over(tmp_path: Path) -> None:
 
 
 def test_runs_add_up_to_what_the_goals_name(tmp_path: Path) -> None:
-    write(tmp_path, outcome(2, lost=5), outcome(1, lost=7))
+    write(tmp_path, outcome(2, lost=5), outcome(1, lost=7), outcome(3, held=False, lost=9))
     runs = read_runs([tmp_path])
-    assert [run.setup.seed for run in runs] == [1, 2]
+    assert [run.setup.seed for run in runs] == [1, 2, 3]
     found = reached(runs)
-    assert (found["orders"], found["broker kills"], found["lost carrier answers"]) == (2000, 4, 12)
-    assert found["faults that hit"] == 6
+    assert (found["orders"], found["broker kills"], found["lost carrier answers"]) == (3000, 6, 21)
+    assert found["faults that hit"] == 9
+    assert "| lost carrier answers | 21 | 12 | 2,000 |" in as_markdown(runs)
 
 
 def test_the_report_names_what_did_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
