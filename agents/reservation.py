@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline import topics
 from pipeline.domain import reservation
 from pipeline.domain.commands import RequestReview
+from pipeline.domain.order_commands import ConfirmCancel
 from pipeline.domain.routing_commands import (
     AdoptPlan,
     CancelRoute,
@@ -66,5 +67,6 @@ RESERVATION = DecidingStage(
         NoteProducts: topics.ROUTING_COMMANDS,
         OpenWarehouse: topics.ROUTING_COMMANDS,
         RequestReview: topics.ORDERS_REVIEW,
+        ConfirmCancel: topics.ORDER_COMMANDS,
     },
 )

@@ -29,7 +29,7 @@ from pipeline.domain.commands import (
 )
 from pipeline.domain.events import CancelRequested, HoldConsumed, HoldPlaced, HoldReleased, OrderCancelled
 from pipeline.domain.network_commands import DescribeSkus, NetworkCommand, SetRoutingPlan, WithdrawWarehouse
-from pipeline.domain.order_commands import ExpediteHold, ReplaceAddress, TrimHold
+from pipeline.domain.order_commands import ConfirmCancel, ExpediteHold, ReplaceAddress, TrimHold
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation_answers import Answers, repeated
 from pipeline.domain.reservation_balances import summed
@@ -173,7 +173,7 @@ def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answers:
         return released, settle, *freed
     # Nothing of it shipped and nothing of it is left: the order as a whole is cancelled.
     cancelled = OrderCancelled(order_id=order_id, at=at, from_state=released.to_state, reason=command.reason)
-    return released, cancelled, settle, *freed
+    return released, cancelled, settle, ConfirmCancel(at=at, pool=pool, order_id=order_id), *freed
 
 
 def _first_answer(hold: Hold | None, command: ConsumeHold | ReleaseHold) -> str:

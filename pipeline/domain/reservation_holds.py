@@ -8,6 +8,7 @@ from pipeline.domain import reasons
 from pipeline.domain.commands import PlaceHold, RequestReview
 from pipeline.domain.events import HoldPlaced, HoldRefused, HoldReleased, OrderCancelled, RefundDue
 from pipeline.domain.notes import HoldNoted
+from pipeline.domain.order_commands import ConfirmCancel
 from pipeline.domain.orders import SubPool, fulfilment_id
 from pipeline.domain.reservation_answers import Answer, Answers, repeated, route, waiting_of
 from pipeline.domain.reservation_asking import Asked, Found, expand, find
@@ -200,6 +201,7 @@ def cancel_unrouted(state: State, command: CancelHold, hold: Hold) -> Answers:
     answers: list[Answer] = [released]
     if hold.state in UNROUTED and hold.state is not HoldState.TENTATIVE:
         answers.append(OrderCancelled(order_id=order_id, at=at, from_state=released.to_state, reason=reason))
+        answers.append(ConfirmCancel(at=at, pool=pool, order_id=order_id))
     return (*answers, *set_free(state, command, hold.units))
 
 

@@ -157,7 +157,7 @@ def test_an_order_is_cancelled_when_all_of_it_is_released() -> None:
     stage.tell(place(X=3))
     stage.tell(CANCEL)
     assert names(stage.tell(release(1, X=1))) == ["HoldReleased", "SettleAllocation"]
-    assert names(stage.tell(release(2, X=2))) == ["HoldReleased", "OrderCancelled", "SettleAllocation"]
+    assert names(stage.tell(release(2, X=2))) == ["HoldReleased", "OrderCancelled", "SettleAllocation", "ConfirmCancel"]
 
 
 def test_and_not_when_part_of_it_shipped() -> None:

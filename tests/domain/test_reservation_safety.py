@@ -104,7 +104,7 @@ def test_a_reviewer_lets_it_go_on_or_not() -> None:
     tell_all(stage, gated("A", X=1), gated("B", X=1))
     assert names(stage.tell(approve("A"))) == ["HoldConfirmed", "RouteOrder"]
     assert names(stage.tell(approve("A"))) == ["HoldRepeated"]
-    assert names(stage.tell(cancel("B"))) == ["HoldReleased", "OrderCancelled"]
+    assert names(stage.tell(cancel("B"))) == ["HoldReleased", "OrderCancelled", "ConfirmCancel"]
     assert balance(stage) == (9, 1)
 
 

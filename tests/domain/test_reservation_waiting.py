@@ -119,7 +119,7 @@ def test_who_gives_up_is_not_served_with_his_own_units() -> None:
     stage = stocked(X=1)
     tell_all(stage, patient("A", X=2), patient("B", X=2))
     answers = stage.tell(cancel("A"))
-    assert names(answers) == ["HoldReleased", "OrderCancelled", "HoldFilled"]
+    assert names(answers) == ["HoldReleased", "OrderCancelled", "ConfirmCancel", "HoldFilled"]
     assert filled(answers) == [(B, 1)]
     assert (balance(stage), hold_state(stage, "A")) == ((1, 1), "released")
 

@@ -243,6 +243,7 @@ def _drop(tables: Tables, command: Command, answers: Answers, hold: list[Any], p
     answers.tell("HoldReleased", order_id, "released")
     if hold[0] in {WAITING, FROZEN}:
         answers.tell("OrderCancelled", order_id, "cancelled")
+        answers.ask("ConfirmCancel", order_id)
     freed = give_up(tables, order_id, units, waiting_of(tables, order_id))
     tables["holds"][order_id] = ["released", [], [], []]
     del tables["pending_holds"][order_id]

@@ -70,6 +70,7 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     answers.tell("HoldReleased", order_id, "released")
     if state == CANCELLING and not consumed and not still:
         answers.tell("OrderCancelled", order_id, "cancelled")
+        answers.ask("ConfirmCancel", order_id)
     tables["holds"][order_id] = [state, still, consumed, [*released, part]]
     freed = [f"{pool}|{sku}" for sku, _ in units]
     serve(tables, answers, (), back_from_flash(tables, answers, pool, units) if is_apart else freed)
