@@ -27,7 +27,7 @@ by_name = {model.name: model for model in MODELS}
 
 @pytest.mark.parametrize("name", MODELLED)
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_model_and_the_stage_agree(name: str, data: st.DataObject) -> None:
     stage, model = folded(name), by_name[name]
     tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
@@ -36,7 +36,7 @@ def test_the_model_and_the_stage_agree(name: str, data: st.DataObject) -> None:
 
 
 @given(planned_networks(POOL, NOON), st.lists(routing_commands, min_size=12, max_size=HISTORY_MAX))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_they_agree_on_every_choice_of_a_plan(network: list[Any], history: list[Any]) -> None:
     stage, model = folded("routing"), by_name["routing"]
     tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
