@@ -226,15 +226,7 @@ def _end_old_session(directory: Path, command: tuple[str, ...]) -> None:
     log = directory / "controller.log"
     log.unlink(missing_ok=True)
     config = directory / "controller.properties"
-    properties = _read_properties(directory / "server.properties")
-    for name in ("listeners", "advertised.listeners"):
-        properties[name] = f"CONTROLLER://{LOOPBACK}:{properties['holdfast.controller.port']}"
-    properties |= {
-        "process.roles": "controller",
-        "broker.session.timeout.ms": "500",
-        "broker.heartbeat.interval.ms": "100",
-    }
-    config.write_text(_properties(properties))
+    config.write_text(_properties(_controller_config(directory)))
     server = Server(
         name="kafka-controller",
         command=(*command, *_logging(log), "kafka.Kafka", str(config)),
@@ -256,6 +248,19 @@ def _end_old_session(directory: Path, command: tuple[str, ...]) -> None:
             raise SetupError(message)
     finally:
         stop(controller)
+
+
+def _controller_config(directory: Path) -> Mapping[str, str]:
+    """Give the configuration of the node's controller alone, which misses the broker soon."""
+    properties = _read_properties(directory / "server.properties")
+    alone = f"CONTROLLER://{LOOPBACK}:{properties['holdfast.controller.port']}"
+    return properties | {
+        "listeners": alone,
+        "advertised.listeners": alone,
+        "process.roles": "controller",
+        "broker.session.timeout.ms": "500",
+        "broker.heartbeat.interval.ms": "100",
+    }
 
 
 def _format(directory: Path, config: Path, command: tuple[str, ...]) -> None:
