@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
 def run(
     out: Console, names: Sequence[str], options: argparse.Namespace, known: Collection[tuple[str, int]] = ()
 ) -> Iterator[Trial]:
-    """Run every name with every seed but those known, and give the trials as they were asked for.
+    """Run every name with every seed but those known, and give the trials as they end.
 
     A run that could not be made is told and not given.
     """
@@ -163,7 +163,8 @@ def run(
         threads = stack.enter_context(ThreadPoolExecutor(options.jobs))
         stack.callback(runs.end)
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
-        for trial in threads.map(lambda one: _try(runs, options, folder, *one), asked):
+        for done in as_completed([threads.submit(_try, runs, options, folder, *one) for one in asked]):
+            trial = done.result()
             out.print(kill_table.line(trial), markup=False)
             if trial.made:
                 yield trial

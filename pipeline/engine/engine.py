@@ -160,10 +160,7 @@ class Engine:
         """Process a batch of a deciding stage, unless it was read under a membership that is over."""
         async with self._lock:
             if batch.membership == self.membership:
-                held = self.partitions[batch.topic, batch.partition]
-                if batch.records[0].offset < held.next_offset:
-                    message = f"{batch.records[0].source} was delivered twice: {held.next_offset} is the next offset"
-                    raise EngineError(message)
+                held = self._held(batch)
                 self._deciding[batch.topic].run(held, batch.records)
                 self._advance(batch)
         self._done(batch)
@@ -198,18 +195,26 @@ class Engine:
         """Emit the answers to a batch of calls, unless its membership is over: then its successor calls again."""
         async with self._lock:
             if batch.membership == self.membership:
+                self._held(batch)
                 emit()
                 self._advance(batch)
+
+    def _held(self, batch: Batch) -> PartitionTables:
+        """Give the tables of a batch's partition. Raises EngineError for records that were processed before."""
+        held = self.partitions[batch.topic, batch.partition]
+        if batch.records[0].offset < held.next_offset:
+            message = f"{batch.records[0].source} was delivered twice: {held.next_offset} is the next offset"
+            raise EngineError(message)
+        return held
 
     def _advance(self, batch: Batch) -> None:
         held = self.partitions[batch.topic, batch.partition]
         held.next_offset = batch.next_offset
         held.last_timestamp_ms = batch.records[-1].timestamp_ms
-        records = len(batch.records)
-        self._transaction.advance((batch.topic, batch.partition), batch.next_offset, records)
-        self._written[batch.topic] = self._written.get(batch.topic, 0) + records
-        stage = self.stages[batch.topic].name
-        metrics.LATENCY.labels(stage).observe(max(0.0, time.time() - batch.records[0].timestamp_ms / 1000))
+        self._transaction.advance((batch.topic, batch.partition), batch.next_offset, len(batch.records))
+        self._written[batch.topic] = self._written.get(batch.topic, 0) + len(batch.records)
+        seconds = max(0.0, time.time() - batch.records[0].timestamp_ms / 1000)
+        metrics.LATENCY.labels(self.stages[batch.topic].name).observe(seconds)
         self._dirty.set()
 
     def _done(self, batch: Batch) -> None:
@@ -277,8 +282,6 @@ class Engine:
         self._written.clear()
         for deciding in self._deciding.values():
             deciding.count()
-
-    # --- the end ---
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, and take no more."""
