@@ -72,11 +72,12 @@ def test_a_cut_connection_is_reset_and_comes_back(addresses: tuple[Proxy, str]) 
 
 def test_requests_of_who_is_watched_are_counted_and_pass(addresses: tuple[Proxy, str]) -> None:
     one, direct = addresses
-    proxied, other = producer(one.address), producer(direct)
+    other = producer(direct)
     one.control.give(Rules(watched=True))
     other.produce(TOPIC, b"4")
     assert wait_until(lambda: is_sent(other), 10)
     assert one.control.ask().counts.requests == 0
+    proxied = producer(one.address)  # only now: a client asks for metadata as soon as it is made
     proxied.produce(TOPIC, b"5")
     assert wait_until(lambda: is_sent(proxied), 10)
     counts = one.control.give(Rules()).counts
