@@ -13,17 +13,18 @@ import os
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pipeline import metrics, topics
 from pipeline.engine.blocking import Blocking
 from pipeline.engine.calling import Calling
 from pipeline.engine.deciding import Deciding
+from pipeline.engine.membership import Assignment
 from pipeline.engine.restore import Partition, Restorer
 from pipeline.engine.stage import DecidingStage, Stage
 from pipeline.engine.tables import PartitionTables
 from pipeline.engine.transaction import Transaction
-from pipeline.errors import EngineError, RefusedStartError
+from pipeline.errors import EngineError, RefusedStartError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,13 +42,6 @@ PROOFS_PER_SESSION = 2
 """A membership that was confirmed half a session ago is asked for again before the world is called."""
 
 log = logging.getLogger(__name__)
-
-
-class Assignment(NamedTuple):
-    """What the group gave to this worker, and under which membership."""
-
-    membership: Membership
-    partitions: frozenset[Partition]
 
 
 class Engine:
@@ -256,6 +250,8 @@ class Engine:
         asked_at = time.monotonic()
         try:
             await self._block(self._transaction.commit, self.membership)
+        except UnknownOutcomeError as error:
+            self.crash(error)  # here, while nobody else can have the lock
         finally:
             working: tuple[Deciding | Calling, ...] = (*self._deciding.values(), *self._calling.values())
             for stage in working:

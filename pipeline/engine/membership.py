@@ -9,11 +9,14 @@ first record.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import confluent_kafka
 
 from pipeline.errors import RefusedStartError
+
+if TYPE_CHECKING:
+    from pipeline.engine.restore import Partition
 
 MAGIC = b"CGMDv2:"
 NO_GENERATION = -1
@@ -26,6 +29,13 @@ class Membership(NamedTuple):
     generation: int
     member: str
     instance: str = ""
+
+
+class Assignment(NamedTuple):
+    """What the group gave to this worker, and under which membership."""
+
+    membership: Membership
+    partitions: frozenset[Partition]
 
 
 def group_metadata(membership: Membership) -> bytes:

@@ -99,15 +99,27 @@ def test_a_membership_that_was_confirmed_lately_is_not_asked_for_again(clock: Cl
     assert len(group.committed) == 1
 
 
-def test_a_worker_that_slept_through_its_session_does_not_call(clock: Clock) -> None:
+class EndedError(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_worker_that_slept_through_its_session_ends_before_it_calls(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     group = Group()
     engine = engine_of(group)
+
+    def end(_error: BaseException) -> None:
+        assert engine._lock.locked()  # noqa: SLF001  nobody else gets in between
+        raise EndedError
+
+    monkeypatch.setattr(engine, "crash", end)
 
     async def sleep_and_call() -> None:
         assert await engine.may_call(BATCH)
         clock.now += SESSION_SECONDS
         group.has_expelled = True
-        with pytest.raises(UnknownOutcomeError):
+        with pytest.raises(EndedError):
             await engine.may_call(BATCH)
 
     asyncio.run(sleep_and_call())
