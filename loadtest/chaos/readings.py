@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -48,11 +49,11 @@ def announced(path: Path) -> Announced | None:
 
 
 def read_worker(place: Announced) -> Reading | None:
-    """Read a worker's metrics; None where it does not answer."""
+    """Read a worker's metrics; None where it does not answer, or ends in the middle of its answer."""
     try:
         with urllib.request.urlopen(place.metrics, timeout=READ_SECONDS) as response:  # noqa: S310 - a worker's own
             return reading_of(place.pid, response.read().decode())
-    except OSError:
+    except (OSError, HTTPException):
         return None
 
 
