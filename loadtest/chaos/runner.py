@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaException
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from loadtest.chaos.ledger import Ledger
     from loadtest.chaos.rig import Rig
 
-WORLD = (HoldfastError, OSError, KafkaException, RedisError, subprocess.SubprocessError)
+WORLD = (HoldfastError, OSError, HTTPException, KafkaException, RedisError, subprocess.SubprocessError)
 """What may fail while a world is being broken on purpose."""
 WORKER = "worker"
 WORKERS_AT_ONCE = 2
