@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from loadtest.chaos.evidence import keep_evidence
 from loadtest.chaos.ground import Ground, prepared
 from loadtest.chaos.kinds import KINDS
 from loadtest.chaos.load_plan import Load, Wish, make_load
@@ -48,6 +49,7 @@ PAGE_ENTRIES = (16, 64)
 LOAD_MARGIN_SHARE = 0.25
 """Of the schedule so much longer the base load lasts: on a busy machine faults come later than planned."""
 INTERRUPTED = 130
+EVIDENCE = Path(".run/evidence")
 
 
 def main(arguments: list[str]) -> int:
@@ -83,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mutant", default="", help="a mutant of the engine: the run is to find it out")
     parser.add_argument("--stop-when-broken", action="store_true", help="end as soon as a check does not hold")
     parser.add_argument("--json", type=Path, help="write the outcome to this file as data")
+    parser.add_argument(
+        "--evidence", type=Path, default=EVIDENCE, help="where a broken run leaves logs and data (%(default)s)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
     return parser
 
@@ -123,6 +128,9 @@ def _run(out: Console, options: argparse.Namespace, ground: Ground) -> Outcome:
     with site(plan.load.pools, keep=options.keep) as place:
         ground.stand(place.run_dir)
         outcome = carry_through(out, options, plan, place, ground)
+        if not outcome.held and not options.keep:
+            left = keep_evidence(options.evidence, f"{options.profile}-{options.seed}", place.run_dir, ground)
+            out.print(f"logs and data of this run are kept in {left}", markup=False)
     if options.keep:
         stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
         out.print(f"kept; to stop the servers and remove the data: {stop}")
