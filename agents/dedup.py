@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import topics
-from pipeline.domain import dedup
 from pipeline.domain.commands import CancelHold, ConfirmHold, PlaceHold, RequestReview
+from pipeline.domain.dedup import deciding as dedup
 from pipeline.domain.order_commands import ExpediteHold, OrderCommand, ReplaceAddress, TrimHold
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.deadlines import DEADLINES

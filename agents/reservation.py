@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline import topics
-from pipeline.domain import reservation
 from pipeline.domain.commands import RequestReview
 from pipeline.domain.order_commands import ConfirmCancel
+from pipeline.domain.reservation import deciding as reservation
 from pipeline.domain.routing_commands import (
     AdoptPlan,
     CancelRoute,

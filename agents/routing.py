@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import topics
-from pipeline.domain import routing
 from pipeline.domain.commands import CancelFulfilment, ConsumeHold, IssueWaybill, ReleaseHold
+from pipeline.domain.routing import deciding as routing
 from pipeline.domain.routing_commands import RoutingCommand
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.addresses import ADDRESSES

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import topics
-from pipeline.domain import tracking
 from pipeline.domain.commands import ConsumeHold, TrackingCommand
+from pipeline.domain.tracking import deciding as tracking
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.parked_reports import PARKED_REPORTS
 from tables.shipments import SHIPMENTS

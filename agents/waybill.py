@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline import topics
-from pipeline.domain import waybill
 from pipeline.domain.commands import CallCarrier, ReleaseHold, StopTracking, TrackShipment, WaybillCommand
 from pipeline.domain.routing_commands import ReportStop
+from pipeline.domain.waybill import deciding as waybill
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.attempts import ATTEMPTS
 from tables.stops import STOPS

@@ -5,7 +5,7 @@ While a call is under way, what ships and where, some 500 bytes; then the waybil
 
 from __future__ import annotations
 
-from pipeline.domain.waybill_state import Attempt
+from pipeline.domain.waybill.state import Attempt
 from pipeline.topics import REMEMBERED_MS, Table
 
 ATTEMPTS = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Bundle
+from pipeline.domain.reservation.values import Bundle
 from pipeline.topics import Table
 
 BUNDLES = Table(name="bundles", value=Bundle, keeps="until it is a SKU of its own again", entries_max=1_000_000)

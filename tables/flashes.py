@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Flash
+from pipeline.domain.reservation.values import Flash
 from pipeline.topics import Table
 
 FLASHES = Table(name="flashes", value=Flash, keeps="until it closes", entries_max=10_000)

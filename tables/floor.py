@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import FloorPart
+from pipeline.domain.routing.values import FloorPart
 from pipeline.topics import Table
 
 FLOOR = Table(

@@ -6,7 +6,7 @@ so on, 3 bytes each.
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Hold
+from pipeline.domain.reservation.values import Hold
 from pipeline.topics import REMEMBERED_MS, Table
 
 HOLDS = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Inbound
+from pipeline.domain.reservation.values import Inbound
 from pipeline.topics import Table
 
 INBOUNDS = Table(

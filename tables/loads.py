@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import Load
+from pipeline.domain.routing.values import Load
 from pipeline.topics import Table
 
 LOADS = Table(name="loads", value=Load, keeps="for ever", entries_max=100_000)

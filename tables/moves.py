@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import Move
+from pipeline.domain.routing.values import Move
 from pipeline.topics import Table
 
 MOVES = Table(

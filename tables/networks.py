@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Network
+from pipeline.domain.reservation.values import Network
 from pipeline.topics import Table
 
 NETWORKS = Table(name="networks", value=Network, keeps="for ever", entries_max=10_000)

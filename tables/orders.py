@@ -6,7 +6,7 @@ also holds the order itself, 1 to 2 KB; before it came, what was said of it.
 
 from __future__ import annotations
 
-from pipeline.domain.dedup_values import Seen
+from pipeline.domain.dedup.values import Seen
 from pipeline.topics import REMEMBERED_MS, Table
 
 ORDERS = Table(

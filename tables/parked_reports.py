@@ -5,7 +5,7 @@ Reports of parcels that never come: an id that is not ours is the carrier's mist
 
 from __future__ import annotations
 
-from pipeline.domain.tracking_state import ParkedReports
+from pipeline.domain.tracking.state import ParkedReports
 from pipeline.topics import DAY_MS, Table
 
 PARKED_REPORTS = Table(

@@ -5,7 +5,7 @@ Personal: with the address it stays in the changelog until the order is routed o
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Pending
+from pipeline.domain.reservation.values import Pending
 from pipeline.topics import Table
 
 PENDING_HOLDS = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_plan import RoutingPlan
+from pipeline.domain.routing.plan import RoutingPlan
 from pipeline.topics import Table
 
 PLANS = Table(name="plans", value=RoutingPlan, keeps="for ever", entries_max=10_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_plan import Product
+from pipeline.domain.routing.plan import Product
 from pipeline.topics import Table
 
 PRODUCTS = Table(name="products", value=Product, keeps="for ever", entries_max=2_000_000)

@@ -5,7 +5,7 @@ Mostly one order, about 40 bytes and its SKUs; RECENT_ORDERS_PER_RECEIVER_MAX at
 
 from __future__ import annotations
 
-from pipeline.domain.dedup_values import Receiver
+from pipeline.domain.dedup.values import Receiver
 from pipeline.topics import DAY_MS, Table
 
 RECEIVERS = Table(

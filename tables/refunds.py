@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.dedup_values import RefundCase
+from pipeline.domain.dedup.values import RefundCase
 from pipeline.topics import REMEMBERED_MS, Table
 
 REFUNDS = Table(

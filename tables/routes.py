@@ -5,7 +5,7 @@ While parts are outstanding, their units, about 15 bytes a line; then 10 bytes.
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import Route
+from pipeline.domain.routing.values import Route
 from pipeline.topics import REMEMBERED_MS, Table
 
 ROUTES = Table(

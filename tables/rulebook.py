@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline import metrics
-from pipeline.domain.rules_active import ACTIVE, ActiveRules
+from pipeline.domain.rules.active import ACTIVE, ActiveRules
 from pipeline.topics import Table
 
 if TYPE_CHECKING:

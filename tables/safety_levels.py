@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Safety
+from pipeline.domain.reservation.values import Safety
 from pipeline.topics import Table
 
 SAFETY_LEVELS = Table(name="safety_levels", value=Safety, keeps="for ever", entries_max=1_000_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import Shelf
+from pipeline.domain.routing.values import Shelf
 from pipeline.topics import Table
 
 SHELVES = Table(name="shelves", value=Shelf, keeps="for ever", entries_max=5_000_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.tracking_state import Shipment
+from pipeline.domain.tracking.state import Shipment
 from pipeline.topics import REMEMBERED_MS, Table
 
 SHIPMENTS = Table(

@@ -5,7 +5,7 @@ A SKU that the pool never had is not in here, which is how it is told from one t
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Balance
+from pipeline.domain.reservation.values import Balance
 from pipeline.topics import Table
 
 STOCK = Table(name="stock", value=Balance, keeps="for ever", entries_max=2_000_000)

@@ -5,7 +5,7 @@ Not in the table of what is in stock, where a SKU with a `|` in its name could b
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Balance
+from pipeline.domain.reservation.values import Balance
 from pipeline.topics import Table
 
 SUB_STOCK = Table(name="sub_stock", value=Balance, keeps="for ever", entries_max=2_000_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.dedup_values import Twins
+from pipeline.domain.dedup.values import Twins
 from pipeline.topics import Table
 
 TWINS = Table(name="twins", value=Twins, keeps="while they are held", entries_max=1_000_000)

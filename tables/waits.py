@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.reservation_values import Wait
+from pipeline.domain.reservation.values import Wait
 from pipeline.topics import Table
 
 WAITS = Table(name="waits", value=Wait, keeps="until they have come, or are given up", entries_max=5_000_000)

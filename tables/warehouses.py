@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.routing_values import Warehouses
+from pipeline.domain.routing.values import Warehouses
 from pipeline.topics import Table
 
 WAREHOUSES = Table(name="warehouses", value=Warehouses, keeps="for ever", entries_max=10_000)

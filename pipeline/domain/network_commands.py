@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from pipeline.domain.commands import Command
 from pipeline.domain.orders import Name, Text
-from pipeline.domain.routing_plan import RoutingPlan, SkuFacts
+from pipeline.domain.routing.plan import RoutingPlan, SkuFacts
 
 SKUS_PER_FEED_MAX = 1000
 

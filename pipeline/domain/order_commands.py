@@ -12,7 +12,7 @@ from msgspec import Meta
 from pipeline.domain.commands import CancelOrder, Command, PayOrder, SubmitOrder, Tick
 from pipeline.domain.order_policy import SetOrderPolicy
 from pipeline.domain.orders import Minor, ShipTo, SkuUnits, Text
-from pipeline.domain.rules_active import SetRules
+from pipeline.domain.rules.active import SetRules
 
 NOTE_CHARACTERS_MAX = 500
 PRIORITY_MAX = 1000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pipeline.domain.commands import Command, Tick
 from pipeline.domain.orders import Name, Quantity, ShipTo, SkuUnits
-from pipeline.domain.routing_plan import RoutingPlan, SkuFacts
+from pipeline.domain.routing.plan import RoutingPlan, SkuFacts
 
 
 class RouteOrder(Command, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.events import Event
-from pipeline.domain.routing_plan import RoutingPlan, SkuFacts
+from pipeline.domain.routing.plan import RoutingPlan, SkuFacts
 
 
 class PlanAdopted(Event, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from pipeline import topics
 from pipeline.domain.commands import Command, RegisterWarehouse
 from pipeline.domain.network_commands import SKUS_PER_FEED_MAX, DescribeSkus, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import order_of
+from pipeline.domain.routing.plan import RoutingPlan, SkuFacts, problem
 from pipeline.domain.routing_commands import ScanItem, ScanOutbound
-from pipeline.domain.routing_plan import RoutingPlan, SkuFacts, problem
 from pipeline.engine import clients
 from pipeline.engine.outputs import encode_json
 from pipeline.errors import HoldfastError

@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline import topics
-from pipeline.domain.rules_active import SetRules
+from pipeline.domain.rules.active import SetRules
 from pipeline.engine import clients
 from pipeline.errors import HoldfastError
 from pipeline.rules.versions import Version

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 
-from pipeline.domain import rules
-from pipeline.domain.rules_book import BOOK_BYTES_MAX, Book, RuleError, read_book
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.book import BOOK_BYTES_MAX, Book, RuleError, read_book
 from pipeline.rules import shadow, showing
 from pipeline.rules.log import append, read_log
 from pipeline.rules.versions import RulesError, Said, Version, activated, numbered, rolled_back, switched

@@ -9,9 +9,9 @@ import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline import topics
-from pipeline.domain import rules
 from pipeline.domain.commands import SubmitOrder
-from pipeline.domain.rules_book import Action
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.book import Action
 from pipeline.engine import clients
 from pipeline.errors import HoldfastError
 from pipeline.rules.log import METADATA_SECONDS, read_to_end
@@ -19,8 +19,8 @@ from pipeline.rules.log import METADATA_SECONDS, read_to_end
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.domain.rules import CompiledBook
-    from pipeline.domain.rules_book import Book
+    from pipeline.domain.rules.book import Book
+    from pipeline.domain.rules.matching import CompiledBook
     from pipeline.settings import Settings
 
 LAST_DEFAULT = 10_000

@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.domain.rules_book import Book
+    from pipeline.domain.rules.book import Book
     from pipeline.rules.shadow import Replay
     from pipeline.rules.versions import Version
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.domain import rules
-from pipeline.domain.rules_book import Book, RuleError, digest_of, document_of
-from pipeline.domain.rules_guard import check_approval
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.book import Book, RuleError, digest_of, document_of
+from pipeline.domain.rules.guard import check_approval
 from pipeline.errors import HoldfastError
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.commands import CancelFulfilment, Command, ReceiveStock, RegisterWarehouse, Tick
-from pipeline.domain.dedup_state import RefundEvent, ReviewEvent, RulesEvent
-from pipeline.domain.dedup_values import Standing
+from pipeline.domain.dedup.state import RefundEvent, ReviewEvent, RulesEvent
+from pipeline.domain.dedup.values import Standing
 from pipeline.domain.events import Event
 from pipeline.domain.network_commands import SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.routing_plan import RoutingPlan
+from pipeline.domain.routing.plan import RoutingPlan
 from pipeline.domain.stock_events import StockEvent
-from pipeline.domain.tracking_state import Status
-from pipeline.domain.waybill_state import AttemptState
+from pipeline.domain.tracking.state import Status
+from pipeline.domain.waybill.state import AttemptState
 from pipeline.topics import DAY_MS, ORDERS_RAW, ROUTING_COMMANDS, STOCK_COMMANDS, WAYBILL_COMMANDS
 from tests.agents.flow import Carrier, Flow
 from tests.domain.invariants import check_invariants

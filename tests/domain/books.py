@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.domain import rules
-from pipeline.domain.rules_active import ActiveRules
-from pipeline.domain.rules_book import read_book
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.active import ActiveRules
+from pipeline.domain.rules.book import read_book
 from tests.domain.orders import ENVELOPE, PAID
 
 if TYPE_CHECKING:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pipeline.domain.agenda import Agenda
-from pipeline.domain.dedup_values import Parked, RefundState, Standing, Waiting
+from pipeline.domain.dedup.agenda import Agenda
+from pipeline.domain.dedup.values import Parked, RefundState, Standing, Waiting
+from pipeline.domain.routing.state import SHIPPED
 from pipeline.domain.routing_floor_events import PartRerouted
-from pipeline.domain.routing_state import SHIPPED
 from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
-from pipeline.domain.tracking_state import LEFT, PARKED_REPORTS_MAX, Status
-from pipeline.domain.waybill_state import AttemptState
+from pipeline.domain.tracking.state import LEFT, PARKED_REPORTS_MAX, Status
+from pipeline.domain.waybill.state import AttemptState
 from tests.domain.stock_invariants import check_reservation
 
 if TYPE_CHECKING:
-    from pipeline.domain import dedup, routing, tracking, waybill
+    from pipeline.domain.dedup import deciding as dedup
+    from pipeline.domain.routing import deciding as routing
+    from pipeline.domain.tracking import deciding as tracking
+    from pipeline.domain.waybill import deciding as waybill
     from tests.domain.folding import Folded
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.domain.network_commands import DescribeSkus, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import SkuUnits
+from pipeline.domain.routing.plan import Lane, PlannedWarehouse, RoutingPlan, SkuFacts, Weights
 from pipeline.domain.routing_commands import AdoptPlan, CloseWarehouse, NoteProducts, OpenWarehouse, StockShelf
-from pipeline.domain.routing_plan import Lane, PlannedWarehouse, RoutingPlan, SkuFacts, Weights
 
 CATEGORIES = ("fresh", "liquid", "")
 WAREHOUSES = ("w1", "w2", "w3")

@@ -19,7 +19,7 @@ from pipeline.domain.commands import (
 )
 from pipeline.domain.order_commands import ExpediteHold, ReplaceAddress, TrimHold
 from pipeline.domain.orders import SkuUnits, SubPool
-from pipeline.domain.reservation_values import DAY_MS
+from pipeline.domain.reservation.values import DAY_MS
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
     ApproveHold,

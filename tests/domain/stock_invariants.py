@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain.events import HoldConsumed, StockAdjusted, StockReceived
 from pipeline.domain.orders import SubPool
-from pipeline.domain.reservation_index import Index
-from pipeline.domain.reservation_values import UNROUTED, HoldState
+from pipeline.domain.reservation.index import Index
+from pipeline.domain.reservation.values import UNROUTED, HoldState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.domain import reservation
     from pipeline.domain.orders import SkuUnits
-    from pipeline.domain.ranked import Ranked
-    from pipeline.domain.reservation_values import Balance
+    from pipeline.domain.reservation import deciding as reservation
+    from pipeline.domain.reservation.ranked import Ranked
+    from pipeline.domain.reservation.values import Balance
     from tests.domain.folding import Folded
 
 Place = tuple[SubPool, str]

@@ -30,8 +30,8 @@ from pipeline.domain.commands import (
     ReleaseHold,
 )
 from pipeline.domain.routing_commands import OpenWarehouse, RouteOrder, StockShelf
-from pipeline.domain.rules_active import ACTIVE, ActiveRules, RulesActivated, RulesNoted, RulesRefused, SetRules, decide
-from pipeline.domain.rules_book import Book, read_book
+from pipeline.domain.rules.active import ACTIVE, ActiveRules, RulesActivated, RulesNoted, RulesRefused, SetRules, decide
+from pipeline.domain.rules.book import Book, read_book
 from pipeline.settings import ROOT
 from tests.domain.folding import Folded, events, names, requests
 from tests.domain.histories import fulfilment

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pipeline.domain.commands import CancelHold, CancelOrder, PayOrder, PlaceHold, RequestReview
-from pipeline.domain.dedup_state import RECENT_ORDERS_PER_RECEIVER_MAX
-from pipeline.domain.dedup_values import Standing
+from pipeline.domain.dedup.state import RECENT_ORDERS_PER_RECEIVER_MAX
+from pipeline.domain.dedup.values import Standing
 from pipeline.domain.notes import Note
 from pipeline.domain.orders import OrderStatus
 from tests.domain.folding import events, names, requests

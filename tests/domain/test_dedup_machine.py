@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pipeline.domain.commands import CancelHold, CancelOrder, ConfirmHold, PayOrder, PlaceHold, Tick
-from pipeline.domain.dedup_values import Standing
+from pipeline.domain.dedup.values import Standing
 from pipeline.domain.events import OrderCancelled, OrderPaid, RefundDue
 from pipeline.domain.order_commands import (
     ChangeAddress,

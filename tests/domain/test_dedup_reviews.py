@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from pipeline.domain.commands import CancelOrder, PayOrder, PlaceHold, RequestReview, SubmitOrder, Tick
-from pipeline.domain.dedup_values import HoldState, Standing
+from pipeline.domain.dedup.values import HoldState, Standing
 from pipeline.domain.events import OrderHeldForReview
 from pipeline.domain.order_commands import ClaimReview, ConfirmCancel, DecideReview
-from pipeline.domain.rules_active import SetRules
-from pipeline.domain.rules_book import Book
+from pipeline.domain.rules.active import SetRules
+from pipeline.domain.rules.book import Book
 from tests.domain.folding import events, names, requests
 from tests.domain.orders import ENVELOPE, NOON, POOL, lines, order_id, submit, unpaid
 from tests.domain.stages import folded

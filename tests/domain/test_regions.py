@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.regions import _PROVINCES, UNKNOWN_KM, capital, distance_km
+from pipeline.domain.routing.regions import _PROVINCES, UNKNOWN_KM, capital, distance_km
 
 
 def test_there_are_34_provinces() -> None:

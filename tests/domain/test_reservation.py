@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.domain import reservation
 from pipeline.domain.commands import (
     AdjustStock,
     CancelHold,
@@ -17,14 +16,15 @@ from pipeline.domain.commands import (
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import HoldConsumed, HoldPlaced, HoldRefused, HoldRepeated
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.reservation_feeds import WAREHOUSES_PER_POOL_MAX
-from pipeline.domain.reservation_holds import SHORT_NAMED_MAX
+from pipeline.domain.reservation import deciding as reservation
+from pipeline.domain.reservation.feeds import WAREHOUSES_PER_POOL_MAX
+from pipeline.domain.reservation.holds import SHORT_NAMED_MAX
 from tests.domain.folding import names, requests
 from tests.domain.orders import NOON, POOL, SHIP_TO, order_id, units
 from tests.domain.stages import folded
 
 if TYPE_CHECKING:
-    from pipeline.domain.reservation_values import Balance
+    from pipeline.domain.reservation.values import Balance
     from tests.domain.folding import Folded
 
 A = order_id("A")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.domain.reservation_safety import is_hot, level_units, sell
-from pipeline.domain.reservation_values import DAY_MS, Safety
+from pipeline.domain.reservation.safety import is_hot, level_units, sell
+from pipeline.domain.reservation.values import DAY_MS, Safety
 from pipeline.domain.stock_commands import ApproveHold
 from tests.domain.folding import names
 from tests.domain.orders import NOON, POOL, order_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.domain.orders import SubPool
-from pipeline.domain.reservation_serving import FILLS_PER_RECORD_MAX
+from pipeline.domain.reservation.serving import FILLS_PER_RECORD_MAX
 from tests.domain.folding import Folded, names, requests
 from tests.domain.orders import NOON, POOL, order_id, units
 from tests.domain.stock import (

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pipeline.domain import routing
 from pipeline.domain.commands import CancelFulfilment, IssueWaybill, ReleaseHold
 from pipeline.domain.errors import InvariantError
+from pipeline.domain.routing import deciding as routing
 from pipeline.domain.routing_commands import CancelRoute, OpenWarehouse, RouteOrder, SettleAllocation, StockShelf
 from pipeline.domain.shipping_events import OrderRouted, RouteFailed, RoutePart
 from tests.domain.folding import names, requests

@@ -8,9 +8,9 @@ import pytest
 from pipeline.domain.commands import ConsumeHold, Tick
 from pipeline.domain.local_time import moment
 from pipeline.domain.orders import order_of
+from pipeline.domain.routing.plan import PlannedWarehouse
 from pipeline.domain.routing_commands import ExpediteRoute, ScanItem, ScanOutbound
 from pipeline.domain.routing_floor_events import PartReleased, PickListMade, WaveStarted
-from pipeline.domain.routing_plan import PlannedWarehouse
 from tests.domain.folding import names
 from tests.domain.invariants import check_invariants
 from tests.domain.orders import POOL, order_id, units

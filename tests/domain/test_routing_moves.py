@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pipeline.domain.commands import CancelFulfilment, IssueWaybill, ReleaseHold, Tick
+from pipeline.domain.routing.moves import REROUTES_PER_PART_MAX
 from pipeline.domain.routing_commands import CancelRoute, CloseWarehouse, RedirectRoute, ReportStop, SettleAllocation
-from pipeline.domain.routing_moves import REROUTES_PER_PART_MAX
 from tests.domain.folding import names, requests
 from tests.domain.invariants import check_invariants
 from tests.domain.orders import NOON, POOL, SHIP_TO, order_id, units

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pipeline.domain.commands import IssueWaybill
 from pipeline.domain.local_time import DAY_MS, moment
+from pipeline.domain.routing.parcels import share_out
+from pipeline.domain.routing.plan import Lane, PlannedWarehouse, RoutingPlan, SkuFacts, Weights, problem
 from pipeline.domain.routing_commands import AdoptPlan, CloseWarehouse, NoteProducts, OpenWarehouse, RouteOrder
-from pipeline.domain.routing_parcels import share_out
-from pipeline.domain.routing_plan import Lane, PlannedWarehouse, RoutingPlan, SkuFacts, Weights, problem
 from pipeline.domain.shipping_events import OrderRouted, RouteFailed
 from tests.domain.folding import requests
 from tests.domain.orders import POOL, units

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.domain import rules
-from pipeline.domain.rules_active import ActiveRules
-from pipeline.domain.rules_book import Action, RuleError, read_book
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.active import ActiveRules
+from pipeline.domain.rules.book import Action, RuleError, read_book
 from pipeline.settings import ROOT
 from tests.domain.books import CHANGE, ask, book, envelope, order
 from tests.domain.orders import ENVELOPE, PAID

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.domain import rules_active
-from pipeline.domain.rules_active import (
+from pipeline.domain.rules import active as rules_active
+from pipeline.domain.rules.active import (
     ActiveRules,
     RulesActivated,
     RulesNoted,
@@ -16,8 +16,8 @@ from pipeline.domain.rules_active import (
     RulesRepeated,
     SetRules,
 )
-from pipeline.domain.rules_book import Book, read_book
-from pipeline.domain.rules_guard import weakened
+from pipeline.domain.rules.book import Book, read_book
+from pipeline.domain.rules.guard import weakened
 from pipeline.settings import ROOT
 from tests.domain.books import ask
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.rules_book import BOOK_BYTES_MAX, RULES_MAX, RuleError, read_book
-from pipeline.domain.rules_conditions import DEPTH_MAX, NODES_MAX
-from pipeline.domain.rules_operators import VALUES_MAX
+from pipeline.domain.rules.book import BOOK_BYTES_MAX, RULES_MAX, RuleError, read_book
+from pipeline.domain.rules.conditions import DEPTH_MAX, NODES_MAX
+from pipeline.domain.rules.operators import VALUES_MAX
 from tests.domain.books import active, ask
 
 

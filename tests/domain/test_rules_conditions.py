@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.oracle.model.rules import matching
-from pipeline.domain import rules
-from pipeline.domain.rules_book import Action, RuleError
+from pipeline.domain.rules import matching as rules
+from pipeline.domain.rules.book import Action, RuleError
 from tests.domain.books import active, ask, book, envelope, exists, is_so, order
 from tests.domain.orders import ENVELOPE, PAID, lines
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.domain.commands import ConsumeHold, Report, ReportShipment, StopTracking, TrackShipment
-from pipeline.domain.tracking_state import NEXT, PARKED_REPORTS_MAX, Status
+from pipeline.domain.tracking.state import NEXT, PARKED_REPORTS_MAX, Status
 from tests.domain.folding import names, requests
 from tests.domain.histories import fulfilment
 from tests.domain.orders import NOON, order_id

@@ -15,9 +15,9 @@ from pipeline.domain.commands import (
     ReleaseHold,
     TrackShipment,
 )
-from pipeline.domain.waybill import CALL_TRIES_MAX
-from pipeline.domain.waybill_calls import DELAY_SECONDS_MAX, delay_seconds
-from pipeline.domain.waybill_state import AttemptState
+from pipeline.domain.waybill.calls import DELAY_SECONDS_MAX, delay_seconds
+from pipeline.domain.waybill.deciding import CALL_TRIES_MAX
+from pipeline.domain.waybill.state import AttemptState
 from tests.domain.folding import events, names, requests
 from tests.domain.histories import fulfilment
 from tests.domain.orders import NOON, SHIP_TO, order_id

@@ -18,7 +18,7 @@ from loadtest.recovery.restart import Restart, time_of
 from loadtest.recovery.restoring import Restored, TableSize
 from loadtest.recovery.showing import judge
 from pipeline.domain.orders import order_of
-from pipeline.domain.tracking_state import Status
+from pipeline.domain.tracking.state import Status
 from pipeline.engine.live import PagedTable
 from pipeline.engine.pages import unpack_key
 from pipeline.settings import Settings

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from pipeline.domain.network_commands import DescribeSkus, SetRoutingPlan, WithdrawWarehouse
+from pipeline.domain.routing.plan import RoutingPlan, problem
 from pipeline.domain.routing_commands import ScanItem, ScanOutbound
-from pipeline.domain.routing_plan import RoutingPlan, problem
 from pipeline.errors import HoldfastError
 from pipeline.network import main
 from pipeline.settings import ROOT

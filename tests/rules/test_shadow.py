@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.domain.rules_book import Book, read_book
+from pipeline.domain.rules.book import Book, read_book
 from pipeline.rules.shadow import Change, Past, replay
 from pipeline.rules.showing import replay_head
 from tests.domain.books import ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.domain.rules_book import Book, read_book
+from pipeline.domain.rules.book import Book, read_book
 from pipeline.rules.versions import RulesError, Said, Version, activated, numbered, rolled_back, switched
 from pipeline.settings import ROOT
 

@@ -14,12 +14,15 @@ import redis
 
 import agents
 from loadtest.chaos.patching import swap
-from pipeline.domain import dedup, dedup_doubts, reservation, reservation_state
 from pipeline.domain.commands import SubmitOrder
-from pipeline.domain.dedup_creation import create
-from pipeline.domain.dedup_values import Parked
+from pipeline.domain.dedup import deciding as dedup
+from pipeline.domain.dedup import doubts as dedup_doubts
+from pipeline.domain.dedup.creation import create
+from pipeline.domain.dedup.values import Parked
 from pipeline.domain.events import OrderRepeated
-from pipeline.domain.reservation_values import EMPTY, Balance
+from pipeline.domain.reservation import deciding as reservation
+from pipeline.domain.reservation import state as reservation_state
+from pipeline.domain.reservation.values import EMPTY, Balance
 from pipeline.engine import clients, deciding
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.outputs import ORDER_EVENTS
@@ -30,7 +33,7 @@ from pipeline.topics import changelog
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.domain.dedup_values import Waiting
+    from pipeline.domain.dedup.values import Waiting
     from pipeline.engine.stage import DecidingStage, Record
     from pipeline.engine.tables import PartitionTables
 

@@ -1,0 +1,1 @@
+"""Dedup: each order once, and what becomes of it until it is sent on. Begin with `deciding`."""

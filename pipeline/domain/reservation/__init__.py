@@ -1,0 +1,1 @@
+"""Reservation: all stock that is promised, exactly once. Begin with `deciding`."""

@@ -1,0 +1,1 @@
+"""Tracking: where each parcel is. Begin with `deciding`."""

@@ -1,0 +1,1 @@
+"""Waybills: one live waybill a parcel. Begin with `deciding`."""
