@@ -11,6 +11,7 @@ the new owner's. The table merges such rows into one, and the views count orders
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -20,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sinks import metrics
-from sinks.blocks import BLOCK_ROWS_MAX, Block, Gatherer
+from sinks.blocks import BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, Block, Gatherer
 from sinks.log import TOPIC, Log, LogDownError
 from sinks.rows import COLUMN_NAMES, UNREADABLE
 from sinks.store import Store, StoreDownError, StoreRefusedError, schema_statements
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 SINK = "clickhouse"
 ROWS_HELD_MAX = 3 * BLOCK_ROWS_MAX
-"""With so many rows in memory the sink reads no further until ClickHouse has taken some."""
+BYTES_HELD_MAX = 2 * BLOCK_BYTES_MAX
+"""With so many rows, or bytes of them, in memory the sink reads no further until ClickHouse has taken some."""
 BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 15.0
 HOLD_SECONDS = 2.0
@@ -84,7 +86,7 @@ class ClickHouseSink:
             self._gatherer.add(record, now)
         self._finish_job()
         self._begin_job()
-        if self._gatherer.rows >= ROWS_HELD_MAX and self._job is not None:
+        if self._is_full() and self._job is not None:
             wait([self._job], HOLD_SECONDS)
             if not self._job.done() and not self._is_paused:
                 LOG.warning("ClickHouse does not keep up: %d rows wait, the partitions are paused", self._gatherer.rows)
@@ -94,6 +96,9 @@ class ClickHouseSink:
             self._log.resume()
             self._is_paused = False
         self._measure()
+
+    def _is_full(self) -> bool:
+        return self._gatherer.rows >= ROWS_HELD_MAX or self._gatherer.size_bytes >= BYTES_HELD_MAX
 
     def _begin_job(self, age_seconds_max: float | None = None) -> None:
         if self._job is not None:
@@ -217,6 +222,9 @@ def _until_up(ask: Callable[[], T], gone: threading.Event) -> T | None:
         except StoreRefusedError:
             metrics.ERRORS.labels(SINK, "refused").inc()
             raise
+        # What failed is a cycle of exceptions and frames that holds the block in every form that it was given on the
+        # way, and the collector, which seldom runs here, would leave it for hours.
+        gc.collect()
         gone.wait(backoff_seconds)
         backoff_seconds = min(2 * backoff_seconds, BACKOFF_SECONDS_MAX)
     return None
