@@ -10,6 +10,7 @@ from pipeline.errors import HoldfastError
 COMMANDS = {
     "demo": ("loadtest.demo", "replay real orders, kill a worker, check the outcome"),
     "send": ("loadtest.send", "replay real orders into orders.raw"),
+    "flash": ("loadtest.flash.main", "sell a flash sale to far more buyers than it has units, and kill a worker"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
     "recovery": ("loadtest.recovery.main", "measure what a restart costs a worker that remembers a million orders"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),

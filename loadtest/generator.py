@@ -108,6 +108,11 @@ class Outlet:
         for producer in self._producers.values():
             self.failed += producer.flush(FLUSH_SECONDS)
 
+    def close(self) -> None:
+        """Let go of the producers: they hold on to this object by their callbacks, and would outlive their broker."""
+        self.flush()
+        self._producers.clear()
+
 
 def replay(
     scenario: Scenario, outlet: Outlet, progress: Callable[[Progress], None], *, at_once: bool = False

@@ -43,38 +43,40 @@ class Plan(NamedTuple):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is sent."""
     parser.add_argument("--orders", type=int, default=20_000, help="orders to replay (%(default)s)")
-    parser.add_argument("--rate", type=_rate, default=2000.0, help="orders a second (%(default)g)")
+    parser.add_argument("--rate", type=rate, default=2000.0, help="orders a second (%(default)g)")
     parser.add_argument("--seed", type=int, default=7, help="chooses orders, shares and stock (%(default)s)")
     parser.add_argument("--csv", type=Path, help="invoices to replay instead, in the columns of Online Retail")
     parser.add_argument("--hostile", type=int, default=20, help="wrong, odd and large records (%(default)s)")
     shares = Shares()
-    parser.add_argument("--unpaid-share", type=_share, default=shares.unpaid, help="arrive unpaid (%(default)g)")
-    parser.add_argument("--twice-share", type=_share, default=shares.twice, help="arrive twice (%(default)g)")
+    parser.add_argument("--unpaid-share", type=share, default=shares.unpaid, help="arrive unpaid (%(default)g)")
+    parser.add_argument("--twice-share", type=share, default=shares.twice, help="arrive twice (%(default)g)")
     parser.add_argument(
-        "--out-of-order-share", type=_share, default=shares.out_of_order, help="after their payment (%(default)g)"
+        "--out-of-order-share", type=share, default=shares.out_of_order, help="after their payment (%(default)g)"
     )
     parser.add_argument(
-        "--cancelled-share", type=_share, default=shares.cancelled, help="cancelled once paid (%(default)g)"
+        "--cancelled-share", type=share, default=shares.cancelled, help="cancelled once paid (%(default)g)"
     )
     parser.add_argument(
-        "--scarce-share", type=_share, default=stock.StockPlan().scarce_share, help="SKUs that sell out (%(default)g)"
+        "--scarce-share", type=share, default=stock.StockPlan().scarce_share, help="SKUs that sell out (%(default)g)"
     )
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
+def share(text: str) -> float:
+    """Read a share, of 1."""
+    found = float(text)
+    if not 0 <= found <= 1:
         message = f"{text} is not between 0 and 1"
         raise argparse.ArgumentTypeError(message)
-    return share
+    return found
 
 
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate <= RATE_MAX:
+def rate(text: str) -> float:
+    """Read a rate, a second."""
+    found = float(text)
+    if not 0 < found <= RATE_MAX:
         message = f"{text} is not between 0 and {RATE_MAX:g}"
         raise argparse.ArgumentTypeError(message)
-    return rate
+    return found
 
 
 def make_plan(options: argparse.Namespace) -> Plan:

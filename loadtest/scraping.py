@@ -18,6 +18,7 @@ SCRAPE_SECONDS = 2.0
 LAG_RECORDS = "holdfast_lag_records"
 LAG_SECONDS = "holdfast_lag_seconds"
 COMMITS = "holdfast_commit_seconds_count"
+EVENTS = "holdfast_events_total"
 
 
 class Scrape(NamedTuple):
@@ -45,6 +46,17 @@ def scrape(processes: Iterable[UpProcess]) -> Scrape:
                 elif name == COMMITS:
                     commits[process.pid] = int(value)
     return Scrape(records, seconds, commits)
+
+
+def deciding(processes: Mapping[str, UpProcess], event: str) -> tuple[str, int] | None:
+    """Name the process that has emitted most events of a name, and how many since it started; None where none has."""
+    counts: Counter[str] = Counter()
+    for name, process in processes.items():
+        with suppress(OSError):
+            for sample, labels, value in _samples(process.metrics) if process.metrics else ():
+                if sample == EVENTS and labels.get("event") == event:
+                    counts[name] += int(value)
+    return next(iter(counts.most_common(1)), None)
 
 
 def _samples(address: str) -> list[tuple[str, dict[str, str], float]]:
