@@ -88,12 +88,12 @@ class Outlet:
                 raise TransientError(message)
             time.sleep(0.1)
 
-    def send(self, topic: str, record: TimedRecord, headers: Headers) -> None:
+    def send(self, record: TimedRecord, headers: Headers) -> None:
         """Hand a record over, waiting for room where there is none."""
         producer = self.producer(record.codec)
         while True:
             try:
-                producer.produce(topic, record.value, record.key, headers=headers)
+                producer.produce(record.topic, record.value, record.key, record.partition, headers=headers)
             except BufferError:
                 producer.poll(NAP_SECONDS_MAX)
             else:
@@ -117,12 +117,11 @@ class Outlet:
 def replay(
     scenario: Scenario, outlet: Outlet, progress: Callable[[Progress], None], *, at_once: bool = False
 ) -> SendReport:
-    """Send a scenario to `orders.raw`, each record at its intended time (or all `at_once`), and report.
+    """Send a scenario, each record at its intended time (or all `at_once`), and report.
 
     The header `intended-ms` says when a record was to be sent, in milliseconds UTC.
     """
-    topic = ORDERS_RAW.name
-    outlet.wait_for_topic(topic)
+    outlet.wait_for_topic(ORDERS_RAW.name)
     late: list[float] = []
     start, start_ms = time.monotonic(), time.time() * 1000
     shown = start
@@ -130,7 +129,7 @@ def replay(
         due = start if at_once else start + record.offset_seconds
         now = _wait_until(due, outlet)
         intended_ms = int(start_ms + (now - start if at_once else record.offset_seconds) * 1000)
-        outlet.send(topic, record, _headers(record, intended_ms))
+        outlet.send(record, headers_of(record, intended_ms))
         late.append(0.0 if at_once else now - due)
         if now - shown >= PROGRESS_SECONDS:
             shown = now
@@ -150,7 +149,10 @@ def _wait_until(due: float, outlet: Outlet) -> float:
     return now
 
 
-def _headers(record: TimedRecord, intended_ms: int) -> Headers:
+def headers_of(record: TimedRecord, intended_ms: int) -> Headers:
+    """Give the headers of a record for `orders.raw`; a command to a stage has none."""
+    if record.topic != ORDERS_RAW.name:
+        return []
     headers: Headers = [("platform", record.platform.encode()), ("intended-ms", b"%d" % intended_ms)]
     if record.expect:
         headers.append(("expect", record.expect.encode()))
@@ -162,7 +164,7 @@ def fill(outlet: Outlet, topic: str, records: Iterable[tuple[bytes, bytes]]) -> 
     outlet.wait_for_topic(topic)
     sent = 0
     for key, value in records:
-        outlet.send(topic, TimedRecord(0.0, key, value), [])
+        outlet.send(TimedRecord(0.0, key, value, topic=topic), [])
         sent += 1
     outlet.flush()
     if outlet.failed:

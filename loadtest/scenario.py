@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from loadtest.payloads import PLATFORM, cancellation_message, order_message, payment_message
+from pipeline.topics import ORDERS_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ PAID_LATER_SHARE = 2 / 3
 
 
 class TimedRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A record for `orders.raw` and when it is to be sent, in seconds from the start."""
+    """A record for `orders.raw`, or another topic, and when it is to be sent, in seconds from the start."""
 
     offset_seconds: float
     key: bytes
@@ -32,6 +33,10 @@ class TimedRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The compression of its batch; empty: the generator's own."""
     expect: str = ""
     """The outcomes that it may have, separated by `|`, where they follow from the record alone; sent as a header."""
+    topic: str = ORDERS_RAW.name
+    """A stage's input takes commands: no header is sent with them."""
+    partition: int = -1
+    """Below 0: by its key."""
 
 
 class Shares(NamedTuple):

@@ -8,8 +8,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
-from loadtest.generator import CODEC, producer_config
-from pipeline.topics import ORDERS_RAW
+from loadtest.generator import CODEC, headers_of, producer_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ POLL_SECONDS = 0.1
 
 
 class AckedOutlet:
-    """Sends to orders.raw, and notes every acknowledgement. Nothing is sent twice and nothing in another order."""
+    """Sends records, and notes every acknowledgement. Nothing is sent twice and nothing in another order."""
 
     def __init__(self, settings: Settings, acks: IO[bytes]) -> None:
         self.sent = 0
@@ -38,17 +37,17 @@ class AckedOutlet:
 
     def send(self, record: TimedRecord) -> None:
         """Hand a record over, waiting for room where there is none."""
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("platform", record.platform.encode()),
-            ("intended-ms", b"%d" % (time.time_ns() // 1_000_000)),
-        ]
-        if record.expect:
-            headers.append(("expect", record.expect.encode()))
+        headers = headers_of(record, time.time_ns() // 1_000_000)
         producer = self._producer(record.codec or CODEC)
         while True:
             try:
                 producer.produce(
-                    ORDERS_RAW.name, record.value, record.key, headers=headers, on_delivery=self._delivered
+                    record.topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    headers=headers,
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 producer.poll(POLL_SECONDS)
