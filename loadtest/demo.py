@@ -12,7 +12,6 @@ import msgspec
 
 from loadtest.counts import Node, read_funnel
 from loadtest.deployment import Site, deployed, provision, site
-from loadtest.generator import Outlet, fill
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
@@ -21,10 +20,10 @@ from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
 from loadtest.scenario import write_scenario
+from loadtest.seeding import seed_stock
 from loadtest.sending import Sender, sending
 from loadtest.showing import console, show_findings, show_funnel, show_latencies, show_outcomes
 from loadtest.watching import Moment, Watch
-from pipeline.topics import STOCK_COMMANDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from loadtest.oracle.history import History
 
 TICK_SECONDS = 0.05
-STOCK_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 SETTLE_SECONDS_PER_ORDER = 0.01
 """Past SETTLE_SECONDS and this for every order, a run that is not at rest has failed: something hangs."""
@@ -120,7 +118,7 @@ def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
         out.print(f"up: {running}")
         watch = Watch(out, deployment)
         with watch.shown():
-            _seed_stock(watch, place, plan)
+            seed_stock(watch, place, plan.feed_records(), len(plan.deliveries))
             with sending(place, scenario) as sender:
                 killer = Killer(deployment)
                 _watch_replay(watch, sender, killer, plan)
@@ -130,15 +128,6 @@ def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
         watch.say(f"at rest: {settled}; draining")
         drained = deployment.stop() == 0
     return Replay(sent=sent, kill=killer.kill, settled=settled, drained=drained)
-
-
-def _seed_stock(watch: Watch, place: Site, plan: Plan) -> None:
-    """Send the stock feed, and wait until routing has it on its shelves."""
-    sent = fill(Outlet(place.settings.kafka, place.settings.kafka_config), STOCK_COMMANDS.name, plan.feed_records())
-    shelves = len(plan.deliveries)
-    watch.say(f"stock: {sent} commands sent")
-    if not watch.wait(lambda: 0, lambda moment: moment.counts.stocked >= shelves, STOCK_SECONDS):
-        watch.say(f"stock: not absorbed within {STOCK_SECONDS:g} s; going on")
 
 
 def _watch_replay(watch: Watch, sender: Sender, killer: Killer, plan: Plan) -> None:

@@ -30,7 +30,7 @@ TOPIC_SECONDS = 30.0
 Headers = list[tuple[str, str | bytes | None]]
 Config: TypeAlias = "dict[str, str | int | bool | float | Callable[..., None]]"
 Progress = tuple[int, float]
-"""Records sent so far, and how late the last one was, in seconds."""
+"""Records sent so far, and how late the latest since the last time was, in seconds."""
 
 
 def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str) -> Config:
@@ -124,7 +124,7 @@ def replay(
     outlet.wait_for_topic(ORDERS_RAW.name)
     late: list[float] = []
     start, start_ms = time.monotonic(), time.time() * 1000
-    shown = start
+    shown, told = start, 0
     for record in scenario.records:
         due = start if at_once else start + record.offset_seconds
         now = _wait_until(due, outlet)
@@ -134,9 +134,10 @@ def replay(
         if now - shown >= PROGRESS_SECONDS:
             shown = now
             outlet.poll(0)
-            progress((len(late), late[-1]))
+            progress((len(late), max(late[told:])))
+            told = len(late)
     outlet.flush()
-    progress((len(late), late[-1] if late else 0.0))
+    progress((len(late), max(late[told:], default=0.0)))
     seconds = time.monotonic() - start
     return report(late, seconds if at_once else scenario.seconds, seconds, outlet.failed)
 
@@ -154,6 +155,7 @@ def headers_of(record: TimedRecord, intended_ms: int) -> Headers:
     if record.topic != ORDERS_RAW.name:
         return []
     headers: Headers = [("platform", record.platform.encode()), ("intended-ms", b"%d" % intended_ms)]
+    headers.extend(record.headers)
     if record.expect:
         headers.append(("expect", record.expect.encode()))
     return headers

@@ -18,13 +18,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from loadtest.geography import POOLS
 from pipeline.errors import SettingsError, SetupError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
+
+Shop = TypeVar("Shop", int, str)
 
 CHANNEL = "journey"
 BASKETS = 155_848
@@ -96,14 +100,18 @@ def _read_transactions() -> pd.DataFrame:
 
 
 def group_shops(store_of_basket: pd.Series[int]) -> dict[str, str]:
-    """Give each shop its pool: the busiest shop first, each to the pool with the fewest baskets so far."""
-    baskets = dict.fromkeys(POOLS, 0)
+    """Give each shop its pool, by the baskets of each."""
+    return spread_shops(dict(store_of_basket.value_counts().items()))
+
+
+def spread_shops(orders_of_shop: Mapping[Shop, int]) -> dict[str, str]:
+    """Give each shop its pool: the busiest shop first, each to the pool with the fewest orders so far."""
+    orders = dict.fromkeys(POOLS, 0)
     pools = {}
-    counted = sorted(store_of_basket.value_counts().items(), key=lambda pair: (-pair[1], pair[0]))
-    for store, count in counted:
-        pool = min(baskets, key=lambda name: (baskets[name], name))
-        baskets[pool] += count
-        pools[str(store)] = pool
+    for shop, count in sorted(orders_of_shop.items(), key=lambda pair: (-pair[1], pair[0])):
+        pool = min(orders, key=lambda name: (orders[name], name))
+        orders[pool] += count
+        pools[str(shop)] = pool
     return pools
 
 

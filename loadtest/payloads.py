@@ -18,7 +18,8 @@ CURRENCY = "USD"
 PAID = "paid"
 UNPAID = "unpaid"
 NEWS_AFTER_MS = 60_000
-"""The shop's clock between an order and what happens to it: its payment is a minute later, its cancellation two."""
+"""The shop's clock between an order and what happens to it: its payment is a minute later, its cancellation or
+another address two."""
 
 
 def order_fields(order: ShopOrder, *, paid: bool) -> dict[str, object]:
@@ -65,6 +66,14 @@ def payment_message(order: ShopOrder) -> bytes:
 def cancellation_message(order: ShopOrder) -> bytes:
     """Serialise the news that a buyer wants an order cancelled."""
     return orjson.dumps(_news(order, "cancellation", order.created_at + 2 * NEWS_AFTER_MS) | {"reason": "buyer"})
+
+
+def address_message(order: ShopOrder) -> bytes:
+    """Serialise the news that an order is to go to another address in the same town."""
+    fields = order_fields(order, paid=True)
+    kept = {name: fields[name] for name in ("receiver_name", "receiver_phone", "province", "city", "district")}
+    moved = {"address_detail": f"{order.buyer} Side Street {canaries.OF_ADDRESS}", "author": "buyer"}
+    return orjson.dumps(_news(order, "address", order.created_at + 2 * NEWS_AFTER_MS) | kept | moved)
 
 
 def _news(order: ShopOrder, kind: str, at: int) -> dict[str, object]:

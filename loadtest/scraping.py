@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 from collections import Counter
 from contextlib import suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -35,7 +36,7 @@ def scrape(processes: Iterable[UpProcess]) -> Scrape:
     seconds: dict[str, float] = {}
     commits = {}
     for process in processes:
-        with suppress(OSError):
+        with suppress(OSError, HTTPException):
             samples = _samples(process.metrics) if process.metrics else ()
             for name, labels, value in samples:
                 stage = labels.get("stage", "")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SendLine(msgspec.Struct, frozen=True):
-    """A line that the generator prints: records sent so far, how late the last one was; at the end the report."""
+    """What the generator prints: records sent so far, how late one was since it last did; at the end the report."""
 
     sent: int
     late_seconds: float

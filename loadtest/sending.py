@@ -47,6 +47,11 @@ class Sender:
             self.last = msgspec.json.decode(line, type=SendLine)
 
     @property
+    def pid(self) -> int:
+        """Its process's id."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether it still sends."""
         return self._process.poll() is None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-import urllib.request
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 import redis
 
+from loadtest.carrier import control
 from loadtest.chaos.fault import HOLD, Kind, Proof, no_params
 from loadtest.counts import read_counts
 from pipeline.errors import TransientError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 SINK, CLICKHOUSE, REDIS, CARRIER = "sink", "clickhouse", "redis", "carrier"
 SHARE = "share"
 STOPPED_SECONDS = 5.0
-ANSWER_SECONDS = 5.0
 ROUNDS_MAX = 2
 AT_WORK_SECONDS = 15.0
 """How long the sink may take to join its group, find where it stood, and store something."""
@@ -170,12 +168,7 @@ class CarrierFault:
         return sum(counters.get(name, 0) for name in self._counted)
 
     def _control(self, change: dict[str, float]) -> dict[str, int]:
-        request = urllib.request.Request(  # noqa: S310  the rig's own sandbox
-            f"{self._rig.sandbox_url}/control", msgspec.json.encode(change), method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-            counters: dict[str, int] = msgspec.json.decode(response.read())["counters"]
-        return counters
+        return control(self._rig.sandbox_url, change)
 
 
 def _draw_rounds(chance: Random) -> Params:

@@ -17,9 +17,8 @@ from loadtest.chaos.rig import Refusal, Rig
 from loadtest.chaos.runner import Runner
 from loadtest.chaos.sampling import sampled
 from loadtest.deployment import provision
-from loadtest.generator import Outlet, fill
+from loadtest.seeding import seed_stock
 from loadtest.watching import Moment, Watch
-from pipeline.topics import STOCK_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from loadtest.deployment import Site
 
 LOAD_FILE = "load.msgpack"
-STOCK_SECONDS = 60.0
 SETTLE_SECONDS_MAX = 600.0
 STILL_SECONDS = 60.0
 """A run that is not at rest after the last fault, and in which nothing moved for so long, hangs."""
@@ -92,7 +90,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
     rig.ground = work.ground
     watch = Watch(out, rig)
     with _started(rig), sampled(rig), ExitStack() as stack:
-        _seed_stock(watch, place, work.load)
+        seed_stock(watch, place, work.load.feed_records(), work.load.deliveries)
         rig.loader = stack.enter_context(loading(place, place.run_dir / LOAD_FILE))
         clock = Clock()
         ledger = Ledger(place.run_dir)
@@ -131,15 +129,6 @@ def _started(rig: Rig) -> Iterator[None]:
         yield
     finally:
         rig.kill_all()
-
-
-def _seed_stock(watch: Watch, place: Site, load: Load) -> None:
-    """Send the stock feed, and wait until routing has it on its shelves."""
-    sent = fill(Outlet(place.settings.kafka, place.settings.kafka_config), STOCK_COMMANDS.name, load.feed_records())
-    shelves = load.deliveries
-    if not watch.wait(lambda: 0, lambda moment: moment.counts.stocked >= shelves, STOCK_SECONDS):
-        watch.say(f"stock: not absorbed within {STOCK_SECONDS:g} s; going on")
-    watch.say(f"stock: {sent} commands sent")
 
 
 def _meanwhile(runner: Runner, watch: Watch, work: Work, clock: Clock) -> Callable[[], None]:
