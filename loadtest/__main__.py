@@ -11,6 +11,8 @@ COMMANDS = {
     "demo": ("loadtest.demo", "replay real orders, kill a worker, check the outcome"),
     "send": ("loadtest.send", "replay real orders into orders.raw"),
     "flash": ("loadtest.flash.main", "sell a flash sale to far more buyers than it has units, and kill a worker"),
+    "profile": ("loadtest.profiles.main", "send a load of a profile in an open loop, and report what came of it"),
+    "record": ("loadtest.profiles.record", "record raw orders in a file, to be sent again by a profile"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
     "recovery": ("loadtest.recovery.main", "measure what a restart costs a worker that remembers a million orders"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),

@@ -155,6 +155,14 @@ class Deployment:
         """Give the processes that run now, by name; none before the first ones have started."""
         return self._read().processes
 
+    def sandbox_url(self) -> str:
+        """Say where the carrier sandbox listens. Raises SetupError where the carrier is another one."""
+        try:
+            return (self.place.run_dir / "ready" / "sandbox").read_text().strip()
+        except FileNotFoundError as error:
+            message = f"{VARIABLES['carrier_url']} names the carrier: only the sandbox of `up` can be told to fail"
+            raise SetupError(message) from error
+
     def _read(self) -> _UpFile:
         with suppress(FileNotFoundError):
             return msgspec.json.decode((self.place.run_dir / UP_FILE).read_bytes(), type=_UpFile)

@@ -50,13 +50,33 @@ def _latency(name: str, seconds: list[float]) -> Latency:
 
 
 def _seconds(history: History, event: str) -> Iterator[float]:
+    reached = first_at(history, event)
+    for order_id, intended_ms in sent_once(history):
+        if order_id in reached:
+            yield (reached[order_id] - intended_ms) / 1000
+
+
+def sent_once(history: History) -> Iterator[tuple[str, int]]:
+    """Give the orders that are measured, each with when its one record was to be sent (ms UTC)."""
+    for order_id, messages in history.raw_by_order.items():
+        if len(messages) == 1 and messages[0].kind == "order" and messages[0].intended_ms:
+            yield order_id, messages[0].intended_ms
+
+
+def first_at(history: History, event: str) -> dict[str, int]:
+    """Give when each order's first event of this name was appended (ms UTC)."""
     reached: dict[str, int] = {}
     for fact in history.named(event):
-        if fact.order_id not in reached:
-            reached[fact.order_id] = fact.appended_ms
-    for order_id, messages in history.raw_by_order.items():
-        if len(messages) == 1 and messages[0].intended_ms and order_id in reached:
-            yield (reached[order_id] - messages[0].intended_ms) / 1000
+        reached.setdefault(fact.order_id, fact.appended_ms)
+    return reached
+
+
+def decided_at(history: History) -> dict[str, int]:
+    """Give when the last stage's last decision about each order was appended (ms UTC)."""
+    decided: dict[str, int] = {}
+    for fact in history.named(*DECIDED):
+        decided[fact.order_id] = max(fact.appended_ms, decided.get(fact.order_id, 0))
+    return decided
 
 
 def decided_within(history: History) -> tuple[float, int]:
@@ -65,7 +85,5 @@ def decided_within(history: History) -> tuple[float, int]:
     The first event is the first order's, not the stock's; times are the broker's.
     """
     begin = min((fact.appended_ms for fact in history.named("OrderReceived")), default=0)
-    decided: dict[str, int] = {}
-    for fact in history.named(*DECIDED):
-        decided[fact.order_id] = max(fact.appended_ms, decided.get(fact.order_id, 0))
+    decided = decided_at(history)
     return max(0, max(decided.values(), default=begin) - begin) / 1000, len(decided)
