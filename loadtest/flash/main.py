@@ -17,7 +17,7 @@ import msgspec
 from loadtest.deployment import Site, deployed, provision, site
 from loadtest.flash.judging import accepted, checks, returned_units
 from loadtest.flash.plan import POOL, SHOP, Sale, Wish, plan_sale
-from loadtest.generator import Outlet, fill, replay
+from loadtest.generator import Outlet, replay
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
@@ -27,12 +27,12 @@ from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import rate, share
 from loadtest.scenario import write_scenario
 from loadtest.scraping import deciding
+from loadtest.seeding import seed_stock
 from loadtest.sending import Sender, sending
 from loadtest.showing import console, show_findings, show_latencies
 from loadtest.watching import Moment, Watch
 from pipeline.desk import clock
 from pipeline.desk.sending import Sender as CommandSender
-from pipeline.topics import STOCK_COMMANDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.05
 SHOW_SECONDS = 1.0
-STOCK_SECONDS = 60.0
 SETTLE_SECONDS = 90.0
 SETTLE_SECONDS_PER_BUYER = 0.01
 INTERRUPTED = 130
@@ -150,14 +149,9 @@ def _sell(out: Console, place: Site, sale: Sale, workers: int) -> Way:
 
 
 def _stock(watch: Watch, place: Site, sale: Sale) -> None:
-    """Send the feed, and wait until routing has the goods: a shop sells what it has."""
+    """Fill the shelves: a shop sells what it has."""
     feed = [(POOL.encode(), msgspec.json.encode(command)) for command in sale.feed()]
-    outlet = Outlet(place.settings.kafka, place.settings.kafka_config)
-    fill(outlet, STOCK_COMMANDS.name, feed)
-    outlet.close()
-    shelves = sum(b'"ReceiveStock"' in value for _, value in feed)
-    if not watch.wait(lambda: 0, lambda moment: moment.counts.stocked >= shelves, STOCK_SECONDS):
-        watch.say(f"stock: not absorbed within {STOCK_SECONDS:g} s; going on")
+    seed_stock(watch, place, feed, sum(b'"ReceiveStock"' in value for _, value in feed))
 
 
 def _kill_half_way(watch: Watch, deployment: Deployment, sender: Sender, sale: Sale) -> Killer | None:
