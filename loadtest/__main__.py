@@ -19,6 +19,7 @@ COMMANDS = {
     "chaos-report": ("loadtest.chaos.report", "sum up the outcomes of several chaos runs"),
     "control": ("loadtest.chaos.control", "put stock Faust and this engine under the same kills, and count"),
     "mutants": ("loadtest.chaos.mutation", "put products with something broken in them to the chaos run"),
+    "peers": ("loadtest.peers.main", "put the same work to this engine and to its peers, side by side"),
     "replay": ("loadtest.chaos.replay", "fold the stages over the log once more, and compare what they wrote"),
     "check": ("loadtest.check", "read all topics afresh and judge what came of a run"),
 }

@@ -1,0 +1,181 @@
+"""`python -m loadtest peers`: the same work for this engine and for its peers, on one broker, in one run.
+
+Everybody reads the same input, keeps the same tables with a changelog, and must give the same answers. Rounds are
+interleaved (A B C A B C …), each run on topics of its own; figures begin when a contender is warm. Then each is killed
+with SIGKILL in the middle of a smaller input and started again, and an independent model judges what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+
+from loadtest.options import at_least, writable
+from loadtest.peers.contenders import Contender, Place, chosen
+from loadtest.peers.ground import ground
+from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, Job, make_records
+from loadtest.peers.table import COLUMNS, Named, Row, lines, make_rows, markdown, targets
+from loadtest.peers.tools import ensure
+from loadtest.peers.trial import Limits, Run, Trial
+from loadtest.showing import console
+from pipeline.errors import SettingsError, SetupError
+from pipeline.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from loadtest.peers.ground import Ground
+    from loadtest.peers.model import Expected
+
+OWN = "holdfast"
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """A comparison. `held`: this engine's own answers were right in every run, kills or not."""
+
+    held: bool
+    orders: int
+    lines_max: int
+    rounds: int
+    machine: str
+    targets: list[str]
+    rows: list[Row]
+    runs: list[Run]
+    killed: list[Run]
+
+
+def main(arguments: list[str]) -> int:
+    """Compare. Gives 0 only if this engine's own answers were right. Raises SettingsError, SetupError."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest peers", description=__doc__)
+    parser.add_argument("--orders", type=int, default=200_000, help="orders of each run (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each peer (%(default)s; 0: only the kills)")
+    parser.add_argument("--only", default="", help="peers, separated by commas; all if not given")
+    parser.add_argument("--lines", type=int, default=5, help="lines of an order, at most (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="draws the orders (%(default)s)")
+    parser.add_argument("--seconds-max", type=int, default=60, help="a slower run is cut off then (%(default)s)")
+    parser.add_argument("--kills", type=int, default=3, help="SIGKILLs of each peer (%(default)s; 0: none)")
+    parser.add_argument("--kill-orders", type=int, default=20_000, help="orders of the run with kills (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the result to this file as data")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    options = parser.parse_args(arguments)
+    at_least(1, orders=options.orders, lines=options.lines, seconds_max=options.seconds_max)
+    at_least(1, kill_orders=options.kill_orders)
+    at_least(0, rounds=options.rounds, kills=options.kills, seed=options.seed)
+    writable(json=options.json, markdown=options.markdown)
+    if not options.rounds and not options.kills:
+        message = "--rounds and --kills: there is nothing to do where both are 0"
+        raise SettingsError(message)
+    out = console()
+    result = compare(out, options, chosen(options.only))
+    _show(out, result)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    if options.markdown:
+        options.markdown.write_text(report(result, " ".join(arguments)))
+    return 0 if result.held else 1
+
+
+def compare(out: Console, options: argparse.Namespace, contenders: Sequence[Contender]) -> Result:
+    """Build what is needed, run the rounds, run the kills."""
+    base = read_settings(os.environ).run_dir.resolve()
+    tools = base / "peers"
+    missing = ensure({contender.needs for contender in contenders if contender.needs}, tools)
+    skipped = {one.name: missing[one.needs] for one in contenders if one.needs in missing}
+    for name, why in skipped.items():
+        out.print(f"{name} does not take part: {why}")
+    taking_part = [contender for contender in contenders if contender.name not in skipped]
+    runs, killed = [], []
+    if options.rounds and taking_part:
+        job, limits = Job(options.orders, options.lines, options.seed), Limits(options.seconds_max)
+        runs = _rounds(out, base, taking_part * options.rounds, job, limits)
+    if options.kills and taking_part:
+        job = Job(options.kill_orders, options.lines, options.seed + 1)
+        shares = [(number + 1) / (options.kills + 1) for number in range(options.kills)]
+        killed = _rounds(out, base, taking_part, job, Limits(options.seconds_max * (options.kills + 1), shares))
+    names = [Named(one.name, one.title, one.guarantee) for one in contenders]
+    rows = make_rows(names, runs, {run.contender: run for run in killed}, skipped)
+    return Result(
+        held=all(run.verdict is not None and run.verdict.clean for run in (*runs, *killed) if _is_own(run)),
+        orders=options.orders,
+        lines_max=options.lines,
+        rounds=options.rounds,
+        machine=f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}",
+        targets=targets(rows),
+        rows=rows,
+        runs=runs,
+        killed=killed,
+    )
+
+
+def _is_own(run: Run) -> bool:
+    return run.contender.startswith(OWN)
+
+
+def _rounds(out: Console, base: Path, turns: Sequence[Contender], job: Job, limits: Limits) -> list[Run]:
+    """Give each contender its turn on one broker."""
+    runs = []
+    with ground(base) as place:
+        expected = place.fill(make_records(job))
+        for turn, contender in enumerate(turns):
+            runs.append(_turn(place, base, contender, expected, (turn, limits)))
+            out.print(_line(runs[-1]))
+    return runs
+
+
+def _turn(place: Ground, base: Path, contender: Contender, expected: Expected, how: tuple[int, Limits]) -> Run:
+    turn, limits = how
+    app = f"peers-{contender.name}-{turn}"
+    trial = Trial(place, contender, Place(place.kafka, app, place.directory / app, base / "peers"), expected)
+    try:
+        return trial.run(limits)
+    except SetupError as error:
+        message = f"{contender.name}, turn {turn + 1}: {error}"
+        raise SetupError(message) from error
+
+
+def _line(run: Run) -> str:
+    """Say what a run gave, as soon as it has."""
+    cpu, broker = (seconds / run.measured * 1e6 for seconds in (run.cpu_seconds, run.broker_cpu_seconds))
+    rate = run.measured / run.seconds if run.seconds else 0.0
+    judged = "cut off" if run.verdict is None else str(run.verdict)
+    kills = f", {run.kills} kills, back after {run.back_seconds} s, {run.exits} exits of its own" if run.kills else ""
+    at = time.strftime("%H:%M:%S")
+    figures = f"{run.measured:>7,} in {run.seconds:6.1f} s: {rate:7,.0f}/s, CPU {cpu:6.1f} µs, broker {broker:6.1f} µs"
+    return f"{at} {run.contender:14} {figures}, {judged}{kills}"
+
+
+def _show(out: Console, result: Result) -> None:
+    table = Table(*COLUMNS)
+    for line in lines(result.rows):
+        table.add_row(*line)
+    out.print(table)
+    for run in (*result.runs, *result.killed):
+        for example in run.verdict.examples if run.verdict else ():
+            out.print(f"{run.contender}: {example}")
+    for target in result.targets:
+        out.print(target)
+    out.print("this engine's answers: ALL RIGHT" if result.held else "this engine's answers: NOT ALL RIGHT")
+
+
+def report(result: Result, arguments: str) -> str:
+    """Give the page that is kept of a comparison."""
+    day = time.strftime("%Y-%m-%d")
+    told = "".join(f"- {target}\n" for target in result.targets)
+    return (
+        "# The reservation stage alone, side by side\n\n"
+        f"`python -m loadtest peers {arguments}`, {day}, {result.machine}, broker on the same machine: "
+        f"{result.orders:,} orders of up to {result.lines_max} lines in {PARTITIONS} partitions, {result.rounds} "
+        f"interleaved rounds, a commit every {COMMIT_SECONDS * 1000:g} ms. Medians (lowest to highest); ratios are to "
+        "Kafka Streams in the same round, by rate and by CPU an order (user and system time of the peer's process). "
+        "`killed` is what an independent model found after SIGKILLs in the middle of a smaller run.\n\n"
+        f"{markdown(result.rows)}\n{told}"
+    )
