@@ -22,6 +22,11 @@ WRONG = {
     "chaos --json /nowhere/at/all.json": "chaos: --json: /nowhere/at/all.json is in no folder",
     "control --records 0": "control: --records: must be at least 1 (it is 0)",
     "control --kills=-1": "control: --kills: must be at least 0 (it is -1)",
+    "peers --only nonsense": "peers: --only: no peer is called 'nonsense'",
+    "peers --orders 0": "peers: --orders: must be at least 1 (it is 0)",
+    "peers --rounds=-1": "peers: --rounds: must be at least 0 (it is -1)",
+    "peers --rounds 0 --kills 0": "peers: --rounds and --kills: there is nothing to do",
+    "peers --markdown /nowhere/at/all.md": "peers: --markdown: /nowhere/at/all.md is in no folder",
     "chaos-report /nowhere.json": "chaos-report: /nowhere.json: ",
 }
 
