@@ -52,7 +52,7 @@ class Contender(NamedTuple):
     warm: int = 5_000
 
 
-def _python(program: str, *further: str) -> Callable[[Place], Sequence[str]]:
+def python(program: str, *further: str) -> Callable[[Place], Sequence[str]]:
     """Start a program in this project's environment."""
     return lambda place: (
         *(sys.executable, "-m", f"{PROGRAMS}.{program}", place.kafka, place.app, str(place.directory)),
@@ -60,11 +60,13 @@ def _python(program: str, *further: str) -> Callable[[Place], Sequence[str]]:
     )
 
 
-def _module(*arguments: str) -> Callable[[Place], Sequence[str]]:
+def module(*arguments: str) -> Callable[[Place], Sequence[str]]:
+    """Start a module of this project, which reads its settings from the environment."""
     return lambda _: (sys.executable, "-m", *arguments)
 
 
-def _own(place: Place) -> Mapping[str, str]:
+def own_settings(place: Place) -> Mapping[str, str]:
+    """Give the environment of a worker of this engine."""
     return {
         VARIABLES["kafka"]: place.kafka,
         VARIABLES["run_dir"]: str(place.directory),
@@ -100,18 +102,18 @@ CONTENDERS = (
         name="holdfast",
         title="Holdfast, the job alone",
         guarantee="exactly once",
-        command=_module(f"{PROGRAMS}.alone", "worker"),
-        prepare=_module(f"{PROGRAMS}.alone", "provision"),
-        environ=_own,
+        command=module(f"{PROGRAMS}.alone", "worker"),
+        prepare=module(f"{PROGRAMS}.alone", "provision"),
+        environ=own_settings,
         writes=ORDER_EVENTS.name,
     ),
     Contender(
         name="holdfast-stage",
         title="Holdfast, its whole reservation stage",
         guarantee="exactly once",
-        command=_module("pipeline", "worker", "--stages", "reservation"),
-        prepare=_module("pipeline", "topics"),
-        environ=_own,
+        command=module("pipeline", "worker", "--stages", "reservation"),
+        prepare=module("pipeline", "topics"),
+        environ=own_settings,
         writes=ORDER_EVENTS.name,
     ),
     Contender(
@@ -126,13 +128,13 @@ CONTENDERS = (
         name="faust",
         title="Faust 0.15.3",
         guarantee="at least once",
-        command=_python("faust_app", "at_least_once"),
+        command=python("faust_app", "at_least_once"),
     ),
     Contender(
         name="faust-eos",
         title="Faust 0.15.3, exactly_once",
         guarantee="says exactly once; see the kills",
-        command=_python("faust_app", "exactly_once"),
+        command=python("faust_app", "exactly_once"),
     ),
     Contender(
         name="quix",
@@ -156,20 +158,20 @@ CONTENDERS = (
         name="confluent",
         title="plain confluent-kafka loop",
         guarantee="exactly once",
-        command=_python("confluent_loop"),
+        command=python("confluent_loop"),
     ),
     Contender(
         name="aiokafka",
         title="plain aiokafka loop",
         guarantee="exactly once",
-        command=_python("aiokafka_loop"),
+        command=python("aiokafka_loop"),
     ),
 )
 
 
-def chosen(names: str) -> tuple[Contender, ...]:
+def chosen(names: str, contenders: Sequence[Contender]) -> tuple[Contender, ...]:
     """Give those that are named, separated by commas; all where none is. Raises SettingsError."""
-    known = {contender.name: contender for contender in CONTENDERS}
+    known = {contender.name: contender for contender in contenders}
     wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
     for name in wanted:
         if name not in known:

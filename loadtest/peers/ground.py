@@ -38,11 +38,13 @@ class Ground:
         self.kafka = kafka
         self.directory = directory
         self.broker_pid = processes(directory)["kafka"].pid
+        self._kept: frozenset[str] = frozenset()
         self._admin = AdminClient({"bootstrap.servers": kafka, "log_level": 3})
 
     def fill(self, records: Sequence[InputRecord]) -> Expected:
         """Write the input, and read it afresh for what must come of it. Raises SetupError."""
         self._create({READS: dict(STOCK_COMMANDS.config())})
+        self._kept = frozenset({READS})
         config = {"bootstrap.servers": self.kafka, "linger.ms": 50, "enable.idempotence": True}
         producer = Producer({**config, "queue.buffering.max.messages": QUEUED_RECORDS_MAX})
         for record in records:
@@ -54,7 +56,7 @@ class Ground:
         return expect(record.value() or b"" for record in read_topic(Broker(self.kafka, {}), READS))
 
     def clear(self) -> None:
-        """Remove every topic but the input, and make the output and the changelog of the plain loops anew."""
+        """Remove every topic but a filled input, and make the output and the changelog of the plain loops anew."""
         gone = self._deletable()
         if gone:
             for future in self._admin.delete_topics(gone, request_timeout=REQUEST_SECONDS).values():
@@ -69,7 +71,7 @@ class Ground:
 
     def _deletable(self) -> list[str]:
         known = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
-        return [name for name in known if name != READS and not name.startswith("__")]
+        return [name for name in known if name not in self._kept and not name.startswith("__")]
 
     def _create(self, wanted: dict[str, dict[str, str]]) -> None:
         new = [NewTopic(name, PARTITIONS, 1, config=config) for name, config in wanted.items()]

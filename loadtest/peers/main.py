@@ -18,12 +18,14 @@ import msgspec
 from rich.table import Table
 
 from loadtest.options import at_least, writable
-from loadtest.peers.contenders import Contender, Place, chosen
+from loadtest.peers.contenders import CONTENDERS, Contender, Place, chosen
 from loadtest.peers.ground import ground
 from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, Job, make_records
+from loadtest.peers.stages import STAGED, staged
 from loadtest.peers.table import COLUMNS, Named, Row, lines, make_rows, markdown, targets
 from loadtest.peers.tools import ensure
 from loadtest.peers.trial import Limits, Run, Trial
+from loadtest.peers.work import Reserving
 from loadtest.showing import console
 from pipeline.errors import SettingsError, SetupError
 from pipeline.settings import read_settings
@@ -33,10 +35,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from loadtest.peers.ground import Ground
-    from loadtest.peers.model import Expected
-
 OWN = "holdfast"
+WORKS = ("reservation", "stages")
+"""The reservation stage alone, or all six stages with the calls to a carrier."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def main(arguments: list[str]) -> int:
     """Compare. Gives 0 only if this engine's own answers were right. Raises SettingsError, SetupError."""
     parser = argparse.ArgumentParser(prog="python -m loadtest peers", description=__doc__)
+    parser.add_argument("--work", choices=WORKS, default=WORKS[0], help="what is to be done (%(default)s)")
     parser.add_argument("--orders", type=int, default=200_000, help="orders of each run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each peer (%(default)s; 0: only the kills)")
     parser.add_argument("--only", default="", help="peers, separated by commas; all if not given")
@@ -75,7 +77,7 @@ def main(arguments: list[str]) -> int:
         message = "--rounds and --kills: there is nothing to do where both are 0"
         raise SettingsError(message)
     out = console()
-    result = compare(out, options, chosen(options.only))
+    result = compare(out, options)
     _show(out, result)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
@@ -84,23 +86,25 @@ def main(arguments: list[str]) -> int:
     return 0 if result.held else 1
 
 
-def compare(out: Console, options: argparse.Namespace, contenders: Sequence[Contender]) -> Result:
+def compare(out: Console, options: argparse.Namespace) -> Result:
     """Build what is needed, run the rounds, run the kills."""
     base = read_settings(os.environ).run_dir.resolve()
-    tools = base / "peers"
-    missing = ensure({contender.needs for contender in contenders if contender.needs}, tools)
+    contenders = chosen(options.only, everybody(options.work))
+    missing = ensure({contender.needs for contender in contenders if contender.needs}, base / "peers")
     skipped = {one.name: missing[one.needs] for one in contenders if one.needs in missing}
     for name, why in skipped.items():
         out.print(f"{name} does not take part: {why}")
     taking_part = [contender for contender in contenders if contender.name not in skipped]
-    runs, killed = [], []
+    runs: list[Run] = []
+    killed: list[Run] = []
     if options.rounds and taking_part:
-        job, limits = Job(options.orders, options.lines, options.seed), Limits(options.seconds_max)
-        runs = _rounds(out, base, taking_part * options.rounds, job, limits)
+        job = Job(options.orders, options.lines, options.seed)
+        runs = _runs(out, base, taking_part * options.rounds, (options.work, job, Limits(options.seconds_max)))
     if options.kills and taking_part:
         job = Job(options.kill_orders, options.lines, options.seed + 1)
         shares = [(number + 1) / (options.kills + 1) for number in range(options.kills)]
-        killed = _rounds(out, base, taking_part, job, Limits(options.seconds_max * (options.kills + 1), shares))
+        limits = Limits(options.seconds_max * (options.kills + 1), shares)
+        killed = _runs(out, base, taking_part, (options.work, job, limits))
     names = [Named(one.name, one.title, one.guarantee) for one in contenders]
     rows = make_rows(names, runs, {run.contender: run for run in killed}, skipped)
     return Result(
@@ -120,26 +124,27 @@ def _is_own(run: Run) -> bool:
     return run.contender.startswith(OWN)
 
 
-def _rounds(out: Console, base: Path, turns: Sequence[Contender], job: Job, limits: Limits) -> list[Run]:
+def everybody(work: str) -> tuple[Contender, ...]:
+    """Give all that can do a work."""
+    return CONTENDERS if work == WORKS[0] else STAGED
+
+
+def _runs(out: Console, base: Path, turns: Sequence[Contender], what: tuple[str, Job, Limits]) -> list[Run]:
     """Give each contender its turn on one broker."""
+    name, job, limits = what
     runs = []
     with ground(base) as place:
-        expected = place.fill(make_records(job))
+        work = Reserving(place.fill(make_records(job))) if name == WORKS[0] else staged(job, place.directory)
         for turn, contender in enumerate(turns):
-            runs.append(_turn(place, base, contender, expected, (turn, limits)))
+            app = f"peers-{contender.name}-{turn}"
+            trial = Trial(place, contender, Place(place.kafka, app, place.directory / app, base / "peers"), work)
+            try:
+                runs.append(trial.run(limits))
+            except SetupError as error:
+                message = f"{contender.name}, turn {turn + 1}: {error}"
+                raise SetupError(message) from error
             out.print(_line(runs[-1]))
     return runs
-
-
-def _turn(place: Ground, base: Path, contender: Contender, expected: Expected, how: tuple[int, Limits]) -> Run:
-    turn, limits = how
-    app = f"peers-{contender.name}-{turn}"
-    trial = Trial(place, contender, Place(place.kafka, app, place.directory / app, base / "peers"), expected)
-    try:
-        return trial.run(limits)
-    except SetupError as error:
-        message = f"{contender.name}, turn {turn + 1}: {error}"
-        raise SetupError(message) from error
 
 
 def _line(run: Run) -> str:

@@ -63,9 +63,9 @@ class Named(NamedTuple):
     guarantee: str
 
 
-def span(figures: Sequence[float]) -> Span:
-    """Sum up the figures of some rounds."""
-    return Span(median(figures), min(figures), max(figures))
+def span(figures: Sequence[float]) -> Span | None:
+    """Sum up the figures of some rounds; None where there are none."""
+    return Span(median(figures), min(figures), max(figures)) if figures else None
 
 
 def make_rows(
@@ -98,8 +98,8 @@ def _figures(row: Row, mine: Sequence[Run], others: Sequence[Run]) -> Row:
         rate=span([_rate(run) for run in mine]),
         cpu_microseconds=span([_cpu(run) for run in mine]),
         broker_microseconds=span([run.broker_cpu_seconds / run.measured * 1e6 for run in mine]),
-        rate_ratio=span([_rate(run) / _rate(other) for run, other in pairs]) if pairs else None,
-        cpu_ratio=span([_cpu(run) / _cpu(other) for run, other in pairs if _cpu(other)]) if pairs else None,
+        rate_ratio=span([_rate(run) / _rate(other) for run, other in pairs if _rate(other)]),
+        cpu_ratio=span([_cpu(run) / _cpu(other) for run, other in pairs if _cpu(other)]),
         plain=str(unclean[0]) if unclean else "not judged: too slow" if stopped == len(mine) else "clean",
     )
 

@@ -6,14 +6,14 @@ import subprocess
 import time
 from bisect import bisect_left
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import psutil
 
 from loadtest.oracle.log import Broker, read_topic
 from loadtest.peers.contenders import WARM_SHARE_MAX, Contender, Place, environment
-from loadtest.peers.model import Answer, Expected, Verdict, judge, read_answer
+from loadtest.peers.model import Verdict
 from pipeline.errors import SetupError
 from pipeline.services.process import log_tail
 from pipeline.settings import ROOT
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadtest.peers.ground import Ground
+    from loadtest.peers.work import Work
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 1.0
@@ -66,9 +67,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Came(NamedTuple):
-    """Committed answers, in the order of their times (seconds since 1970)."""
+    """Committed answers, as the work reads them, in the order of their times (seconds since 1970)."""
 
-    answers: list[Answer]
+    answers: list[Any]
     times: list[float]
 
 
@@ -111,8 +112,8 @@ class Meter:
 class Trial:
     """A contender at work on the ground."""
 
-    def __init__(self, ground: Ground, contender: Contender, place: Place, expected: Expected) -> None:
-        self._ground, self._contender, self._place, self._expected = ground, contender, place, expected
+    def __init__(self, ground: Ground, contender: Contender, place: Place, work: Work) -> None:
+        self._ground, self._contender, self._place, self._work = ground, contender, place, work
         self._meter = Meter(ground.broker_pid)
         self._process: subprocess.Popen[bytes] | None = None
         self._kills: list[float] = []
@@ -128,11 +129,12 @@ class Trial:
         """Start it, watch it, judge what came. Raises SetupError when nothing comes at all."""
         self._ground.clear()
         self._prepare()
-        self._start()
-        try:
-            came = self._follow(limits)
-        finally:
-            self._end()
+        with self._work.laid_out(self._place):
+            self._start()
+            try:
+                came = self._follow(limits)
+            finally:
+                self._end()
         return self._judged(came)
 
     def _prepare(self) -> None:
@@ -174,7 +176,7 @@ class Trial:
 
     def _follow(self, limits: Limits) -> Came:
         """Watch until all is answered, nothing comes any more, or the time is over."""
-        topic, wanted = self._contender.writes, self._expected.answers
+        topic, wanted = self._contender.writes, self._work.answers
         due = [int(wanted * share) for share in limits.kill_at]
         written, moved, read_at = 0, time.monotonic(), 0
         while True:
@@ -189,7 +191,7 @@ class Trial:
                 self._kill()
             if written >= wanted and now - moved > QUIET_SECONDS and read_at != written:
                 came, read_at = self._read(), written
-                if len(came.answers) >= wanted:
+                if self._work.is_whole(came.answers):
                     return came
             if now - moved > STILL_SECONDS or now - self._began > limits.seconds_max:
                 return self._read()
@@ -211,29 +213,30 @@ class Trial:
     def _read(self) -> Came:
         found = []
         for record in read_topic(Broker(self._ground.kafka, {}), self._contender.writes):
-            answer = read_answer(record.value() or b"null")
+            answer = self._work.read(record.value() or b"null")
             if answer is not None:
                 found.append((record.timestamp()[1] / 1000, answer))
         found.sort(key=lambda pair: pair[0])
         return Came([answer for _, answer in found], [moment for moment, _ in found])
 
     def _judged(self, came: Came) -> Run:
-        if not came.answers:
+        times = [at for at, answer in zip(came.times, came.answers, strict=True) if self._work.counts(answer)]
+        if not times:
             message = f"{self._contender.name}: nothing came out\n{log_tail(self.log)}"
             raise SetupError(message)
-        whole = bool(self._kills) or len(came.answers) >= self._expected.answers
-        warm = min(self._contender.warm, int(len(came.answers) * WARM_SHARE_MAX))
-        begin, end = came.times[warm], came.times[-1]
+        whole = bool(self._kills) or self._work.is_whole(came.answers)
+        warm = min(self._contender.warm, int(len(times) * WARM_SHARE_MAX))
+        begin, end = times[warm], times[-1]
         cpu, broker = self._meter.between(begin, end)
         return Run(
             contender=self._contender.name,
-            answers=len(came.answers),
-            measured=len(came.answers) - warm,
+            answers=len(times),
+            measured=len(times) - warm,
             seconds=end - begin,
             cpu_seconds=cpu,
             broker_cpu_seconds=broker,
             whole=whole,
-            verdict=judge(self._expected, came.answers) if whole else None,
+            verdict=self._work.judge(came.answers) if whole else None,
             kills=len(self._kills),
             exits=self._exits,
             back_seconds=[_back(came.times, at) for at in self._kills],
