@@ -7,6 +7,7 @@ from pipeline.domain.commands import CancelHold, ConfirmHold, PlaceHold, Request
 from pipeline.domain.dedup import deciding as dedup
 from pipeline.domain.order_commands import ExpediteHold, OrderCommand, ReplaceAddress, TrimHold
 from pipeline.engine.stage import DecidingStage, decoder
+from tables.clock import CLOCK
 from tables.deadlines import DEADLINES
 from tables.orders import ORDERS
 from tables.policies import POLICIES
@@ -22,7 +23,7 @@ DEDUP = DecidingStage(
     reads=topics.ORDER_COMMANDS,
     decode=decoder(OrderCommand),
     state=dedup.State,
-    tables=(ORDERS, RECEIVERS, REVIEWS, TWINS, DEADLINES, TRIMS, REFUNDS, POLICIES, RULEBOOK),
+    tables=(ORDERS, RECEIVERS, REVIEWS, TWINS, DEADLINES, TRIMS, REFUNDS, POLICIES, RULEBOOK, CLOCK),
     decide=dedup.decide,
     evolve=dedup.evolve,
     writes={

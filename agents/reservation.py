@@ -10,17 +10,20 @@ from pipeline.domain.routing_commands import (
     AdoptPlan,
     CancelRoute,
     CloseWarehouse,
+    CountShelf,
     ExpediteRoute,
     NoteProducts,
     OpenWarehouse,
     RedirectRoute,
     RouteOrder,
     SettleAllocation,
+    SettleCount,
     StockShelf,
 )
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.bundles import BUNDLES
 from tables.feeds import FEEDS
+from tables.flash_buyers import FLASH_BUYERS
 from tables.flashes import FLASHES
 from tables.holds import HOLDS
 from tables.holds_apart import HOLDS_APART
@@ -52,6 +55,7 @@ RESERVATION = DecidingStage(
         PENDING_HOLDS,
         WAITS,
         HOLDS_APART,
+        FLASH_BUYERS,
     ),
     decide=reservation.decide,
     evolve=reservation.evolve,
@@ -62,6 +66,8 @@ RESERVATION = DecidingStage(
         RedirectRoute: topics.ROUTING_COMMANDS,
         SettleAllocation: topics.ROUTING_COMMANDS,
         StockShelf: topics.ROUTING_COMMANDS,
+        CountShelf: topics.ROUTING_COMMANDS,
+        SettleCount: topics.ROUTING_COMMANDS,
         CloseWarehouse: topics.ROUTING_COMMANDS,
         AdoptPlan: topics.ROUTING_COMMANDS,
         NoteProducts: topics.ROUTING_COMMANDS,

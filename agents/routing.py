@@ -6,9 +6,11 @@ from pipeline import topics
 from pipeline.domain.commands import CancelFulfilment, ConsumeHold, IssueWaybill, ReleaseHold
 from pipeline.domain.routing import deciding as routing
 from pipeline.domain.routing_commands import RoutingCommand
+from pipeline.domain.stock_commands import CorrectStock
 from pipeline.engine.stage import DecidingStage, decoder
 from tables.addresses import ADDRESSES
 from tables.closures import CLOSURES
+from tables.counts import COUNTS
 from tables.floor import FLOOR
 from tables.loads import LOADS
 from tables.moves import MOVES
@@ -24,7 +26,7 @@ ROUTING = DecidingStage(
     reads=topics.ROUTING_COMMANDS,
     decode=decoder(RoutingCommand),
     state=routing.State,
-    tables=(WAREHOUSES, SHELVES, ROUTES, PLANS, PRODUCTS, LOADS, CLOSURES, FLOOR, MOVES, ADDRESSES, WAVES),
+    tables=(WAREHOUSES, SHELVES, ROUTES, PLANS, PRODUCTS, LOADS, CLOSURES, FLOOR, MOVES, ADDRESSES, WAVES, COUNTS),
     decide=routing.decide,
     evolve=routing.evolve,
     writes={
@@ -32,5 +34,6 @@ ROUTING = DecidingStage(
         CancelFulfilment: topics.WAYBILL_COMMANDS,
         ReleaseHold: topics.STOCK_COMMANDS,
         ConsumeHold: topics.STOCK_COMMANDS,
+        CorrectStock: topics.STOCK_COMMANDS,
     },
 )

@@ -75,6 +75,10 @@ class PlaceHold(Command, frozen=True, kw_only=True):
     """The goods' value of each of `units`, in their order, in minor units; none: nobody said."""
     paid_minor: int = 0
     """What was paid for all of it; the order's parts share it."""
+    paid_at: int = 0
+    """When it was paid, where that was before `at` (ms UTC)."""
+    buyer: str = ""
+    """Of an order of a flash sale: a token of who buys. Those without one count as one buyer."""
 
 
 class ConfirmHold(Command, frozen=True, kw_only=True):
@@ -270,7 +274,7 @@ class StopTracking(Command, frozen=True, kw_only=True):
     fulfilment_id: str
 
 
-TrackingCommand = TrackShipment | ReportShipment | StopTracking
+TrackingCommand = TrackShipment | ReportShipment | StopTracking | Tick
 
 # --- to the reviewers, keyed by stock pool ---
 

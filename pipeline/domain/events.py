@@ -147,6 +147,8 @@ class HoldPlaced(Event, frozen=True, kw_only=True):
     waiting: tuple[SkuUnits, ...] = ()
     expires_at: int | None = None
     expanded: bool = False
+    paid_at: int | None = None
+    """When it was paid, where that was before `at`."""
 
 
 class HoldRefused(Event, frozen=True, kw_only=True):

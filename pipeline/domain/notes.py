@@ -41,6 +41,14 @@ class HoldNoted(Note, frozen=True, kw_only=True):
     paid_minor: int = 0
 
 
+class BuyerNoted(Note, frozen=True, kw_only=True):
+    """What a buyer was given of flash sales that have a limit for each."""
+
+    pool: str
+    buyer: str
+    units: tuple[SkuUnits, ...]
+
+
 class AddressNoted(Note, frozen=True, kw_only=True):
     """Where an order goes by now; in reservation until it is routed, in routing while a part may be sent again."""
 

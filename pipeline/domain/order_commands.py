@@ -87,6 +87,14 @@ class DecideReview(Command, frozen=True, kw_only=True):
     note: Note = ""
 
 
+class ReviewAgain(Command, frozen=True, kw_only=True):
+    """The rules have changed: look at an order again that they hold, and let go what they hold no more."""
+
+    pool: str
+    order_id: str
+    reviewer: Reviewer
+
+
 class DecideRefund(Command, frozen=True, kw_only=True):
     """A named approver agrees to a refund, or rejects it."""
 
@@ -104,6 +112,8 @@ class ConfirmRefund(Command, frozen=True, kw_only=True):
     pool: str
     order_id: str
     refund_id: str = ""
+    author: Annotated[str, Meta(max_length=128)] = ""
+    note: Note = ""
 
 
 # --- from reservation ---
@@ -126,6 +136,7 @@ OrderCommand = (
     | RequestRefund
     | ClaimReview
     | DecideReview
+    | ReviewAgain
     | DecideRefund
     | ConfirmRefund
     | ConfirmCancel

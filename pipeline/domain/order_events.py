@@ -69,6 +69,12 @@ class ReviewIgnored(Event, frozen=True, kw_only=True):
     answer: str
 
 
+class OrderReviewedAgain(Event, frozen=True, kw_only=True):
+    """An order was looked at again, since the rules have changed; what came of it follows. States of the order."""
+
+    reviewer: str
+
+
 class OrderReleased(Event, frozen=True, kw_only=True):
     """Nothing holds an order for review any more: it goes on."""
 
@@ -187,6 +193,8 @@ class RefundPaid(Event, frozen=True, kw_only=True):
     to_state: str = "refunded"
     refund_id: str
     amount_minor: int
+    author: str = ""
+    note: str = ""
 
 
 class RefundIgnored(Event, frozen=True, kw_only=True):

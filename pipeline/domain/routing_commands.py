@@ -50,6 +50,24 @@ class StockShelf(Command, frozen=True, kw_only=True):
     units: tuple[SkuUnits, ...]
 
 
+class CountShelf(Command, frozen=True, kw_only=True):
+    """So many units of a SKU were counted on a warehouse's shelf."""
+
+    pool: str
+    feed_id: str
+    warehouse: str
+    sku: str
+    counted_units: int
+
+
+class SettleCount(Command, frozen=True, kw_only=True):
+    """What a count found wrong was corrected (`applied`), or was not, since held units would go."""
+
+    pool: str
+    feed_id: str
+    applied: bool
+
+
 class OpenWarehouse(Command, frozen=True, kw_only=True):
     """A warehouse takes part in routing from here on."""
 
@@ -102,6 +120,8 @@ RoutingRequest = (
     | CancelRoute
     | SettleAllocation
     | StockShelf
+    | CountShelf
+    | SettleCount
     | OpenWarehouse
     | CloseWarehouse
     | AdoptPlan

@@ -225,6 +225,16 @@ class ShipmentMoved(Event, frozen=True, kw_only=True):
     outbound: bool
 
 
+class ShipmentSilent(Event, frozen=True, kw_only=True):
+    """Nothing was heard of a parcel for seven days: customer service should ask. It stands where it stood."""
+
+    fulfilment_id: str
+    pool: str
+    carrier: str
+    waybill_no: str
+    due_at: int
+
+
 class ReportParked(Event, frozen=True, kw_only=True):
     """A report came before its shipment."""
 

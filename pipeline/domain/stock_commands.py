@@ -10,20 +10,49 @@ from typing import Annotated
 from msgspec import Meta
 
 from pipeline.domain.commands import AdjustStock, Command, ReceiveStock, RegisterWarehouse
-from pipeline.domain.orders import UNITS_MAX, Name, Sku, SkuUnits, SubPool, TimeMs
+from pipeline.domain.order_commands import Note, Reviewer
+from pipeline.domain.orders import UNITS_MAX, Name, Sku, SkuUnits, SubPool, TimeMs, UnitsChange
 
 INBOUND_LINES_MAX = 500
 BUNDLE_PARTS_MAX = 64
 LEAD_DAYS_MAX = 365
 
 Units = Annotated[int, Meta(ge=1, le=UNITS_MAX)]
+CountedUnits = Annotated[int, Meta(ge=0, le=UNITS_MAX)]
 
 
-class ApproveHold(Command, frozen=True, kw_only=True):
-    """A reviewer lets an order go on that was frozen to protect the stock; from dedup."""
+class DecideHold(Command, frozen=True, kw_only=True):
+    """A reviewer lets an order go on that was frozen to protect the stock, or rejects it; `note` is kept."""
+
+    pool: Name
+    order_id: str
+    reviewer: Reviewer
+    approve: bool
+    note: Note = ""
+
+
+class CountStock(Command, frozen=True, kw_only=True):
+    """So many units of a SKU were counted on a warehouse's shelf; from the feed.
+
+    Units that belong to routed orders may have been on the shelf, or gone to be packed: either is right.
+    """
+
+    pool: Name
+    feed_id: str
+    warehouse: Name
+    sku: Sku
+    counted_units: CountedUnits
+
+
+class CorrectStock(Command, frozen=True, kw_only=True):
+    """A count found fewer or more than the books have; from routing. `count_id` is the count's own feed id."""
 
     pool: str
-    order_id: str
+    feed_id: str
+    count_id: str
+    warehouse: str
+    sku: str
+    change_units: UnitsChange
 
 
 class AnnounceInbound(Command, frozen=True, kw_only=True):
@@ -64,6 +93,8 @@ class OpenFlash(Command, frozen=True, kw_only=True):
     units: Units
     opens_at: TimeMs
     closes_at: TimeMs
+    per_buyer_max: Annotated[int, Meta(ge=0, le=UNITS_MAX)] = 0
+    """How many units one buyer is given in all, also where some were given back; 0: as many as there are."""
 
 
 class DefineBundle(Command, frozen=True, kw_only=True):
@@ -89,6 +120,8 @@ StockFeed = (
     RegisterWarehouse
     | ReceiveStock
     | AdjustStock
+    | CountStock
+    | CorrectStock
     | AnnounceInbound
     | CloseInbound
     | TransferStock

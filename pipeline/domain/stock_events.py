@@ -77,6 +77,27 @@ class HoldReaddressed(Event, frozen=True, kw_only=True):
     pool: str
 
 
+class HoldDecided(Event, frozen=True, kw_only=True):
+    """A reviewer decided on an order that was frozen to protect the stock: `to` is released or rejected."""
+
+    from_state: str = "frozen"
+    pool: str
+    reason: str
+    reviewer: str
+    note: str = ""
+
+
+class HoldOverdue(Event, frozen=True, kw_only=True):
+    """A paid order is past a time limit (red): routing, locked or outbound. It was due at `due_at`, and is again then.
+
+    Nothing moved: `from` and `to` are where it stands.
+    """
+
+    limit: str
+    due_at: int
+    next_at: int | None = None
+
+
 class StockTransferred(Event, frozen=True, kw_only=True):
     """Free units went from one sub-pool to another. Without a feed id they went back by themselves."""
 
@@ -97,6 +118,7 @@ class FlashOpened(Event, frozen=True, kw_only=True):
     units: int
     opens_at: int
     closes_at: int
+    per_buyer_max: int = 0
 
 
 class FlashClosed(Event, frozen=True, kw_only=True):
@@ -164,15 +186,8 @@ class HotSeller(Event, frozen=True, kw_only=True):
     available_units: int
 
 
-StockEvent = (
-    HoldConfirmed
-    | HoldExpired
-    | HoldFilled
-    | HoldTrimmed
-    | TrimRefused
-    | HoldExpedited
-    | HoldReaddressed
-    | StockTransferred
+DividingEvent = (
+    StockTransferred
     | FlashOpened
     | FlashClosed
     | InboundAnnounced
@@ -181,4 +196,17 @@ StockEvent = (
     | SafetySet
     | ReplenishmentDue
     | HotSeller
+)
+"""What is not of an order, but of the stock."""
+StockEvent = (
+    HoldConfirmed
+    | HoldDecided
+    | HoldOverdue
+    | HoldExpired
+    | HoldFilled
+    | HoldTrimmed
+    | TrimRefused
+    | HoldExpedited
+    | HoldReaddressed
+    | DividingEvent
 )

@@ -41,6 +41,7 @@ NOT_IN_THESE_FLOWS = {
     *("ProductsNoted", "RouteExpedited", "AddressChangeRefused", "ItemScanned", "ScanMismatched", "PartScannedOut"),
     *(event.__name__ for event in (*get_args(ReviewEvent), *get_args(RefundEvent), *get_args(RulesEvent))),
     *("OrderReleased", "OrderRuleMatched", "OrderUnpaidTooLong", "OrderPolicySet"),
+    *("ShelfCounted", "CountSettled", "ShipmentSilent"),
     *("OrderChanged", "OrderChangeRefused", "OrderExpedited", "OrderTrimmed"),
 }
 """The events that the stages' own tests bring about."""

@@ -23,6 +23,7 @@ from pipeline.domain.ingest import Arrival
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.routing_commands import (
     CancelRoute,
+    CountShelf,
     ExpediteRoute,
     OpenWarehouse,
     RedirectRoute,
@@ -31,6 +32,7 @@ from pipeline.domain.routing_commands import (
     ScanItem,
     ScanOutbound,
     SettleAllocation,
+    SettleCount,
     StockShelf,
 )
 from tests.domain.draws import (
@@ -47,13 +49,16 @@ from tests.domain.draws import (
 )
 from tests.domain.networks import network_commands
 from tests.domain.order_histories import order_commands, order_news
-from tests.domain.orders import POOL, SHIP_TO
+from tests.domain.orders import HOUR_MS, NOON, POOL, SHIP_TO
 from tests.domain.stock_histories import stock_commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DAY_MS = 24 * HOUR_MS
 
+
+count_ids = st.sampled_from(("c1", "c2", "c3"))
 routing_commands = st.one_of(
     st.builds(
         RouteOrder,
@@ -78,6 +83,16 @@ routing_commands = st.one_of(
         warehouse=warehouses,
         units=st.builds(SkuUnits, st.sampled_from(SKUS), st.integers(-5, -1)).map(lambda unit: (unit,)),
     ),
+    st.builds(
+        CountShelf,
+        at=times,
+        pool=pools,
+        feed_id=count_ids,
+        warehouse=warehouses,
+        sku=st.sampled_from(SKUS),
+        counted_units=st.integers(0, 9),
+    ),
+    st.builds(SettleCount, at=times, pool=pools, feed_id=count_ids, applied=st.booleans()),
     st.builds(OpenWarehouse, at=times, pool=pools, warehouse=warehouses, latitude=degrees, longitude=degrees),
     network_commands(pools, times),
     st.builds(Tick, at=times),
@@ -151,6 +166,7 @@ tracking_commands = st.one_of(
         place=st.just("Hangzhou"),
     ),
     st.builds(StopTracking, at=times, fulfilment_id=fulfilments),
+    st.builds(Tick, at=st.integers(NOON, NOON + 9 * DAY_MS)),
 )
 
 arrivals = st.builds(Arrival, order_news, st.just("web"), st.just("s1"), st.just("A"))

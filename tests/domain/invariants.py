@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.domain.dedup.agenda import Agenda
 from pipeline.domain.dedup.values import Parked, RefundState, Standing, Waiting
 from pipeline.domain.routing.state import SHIPPED
+from pipeline.domain.routing_events import CountSettled
 from pipeline.domain.routing_floor_events import PartRerouted
 from pipeline.domain.shipping_events import AllocationSettled, OrderRouted, ShelfStocked
 from pipeline.domain.tracking.state import LEFT, PARKED_REPORTS_MAX, Status
@@ -94,6 +95,16 @@ def check_routing(folded: Folded) -> None:
             move = state.moves.get(outstanding.fulfilment_id)
             if move is not None and move.warehouse != outstanding.warehouse:
                 allocated.update({(move.warehouse, unit.sku): unit.units for unit in outstanding.units})
+    on_hand = _on_shelves(folded)
+    for key, shelf in state.shelves.items():
+        _, warehouse, sku = key.split("|")
+        assert shelf.allocated == allocated[warehouse, sku], key
+        assert shelf.on_hand == on_hand[warehouse, sku], key
+    check_floor(state)
+
+
+def _on_shelves(folded: Folded) -> Counter[tuple[str, str]]:
+    """Sum what came to each shelf, and what counts put right, less what shipped."""
     on_hand: Counter[tuple[str, str]] = Counter()
     parts = {}
     for fact in folded.facts:
@@ -104,14 +115,12 @@ def check_routing(folded: Folded) -> None:
                 parts.update({part.fulfilment_id: part for part in fact.parts})
             case PartRerouted():
                 parts[fact.part.fulfilment_id] = fact.part
+            case CountSettled():
+                on_hand[fact.warehouse, fact.sku] += fact.change_units * fact.applied
             case AllocationSettled() if fact.to_state == SHIPPED:
                 part = parts[fact.fulfilment_id]
                 on_hand.subtract({(part.warehouse, unit.sku): unit.units for unit in part.units})
-    for key, shelf in state.shelves.items():
-        _, warehouse, sku = key.split("|")
-        assert shelf.allocated == allocated[warehouse, sku], key
-        assert shelf.on_hand == on_hand[warehouse, sku], key
-    check_floor(state)
+    return on_hand
 
 
 def check_floor(state: routing.State) -> None:
@@ -144,4 +153,5 @@ def check_tracking(folded: Folded) -> None:
         if shipment.status is Status.WAITING:
             assert shipment.units, key
         assert key not in state.parked
+        assert not shipment.alarm_at or not shipment.is_settled(), key
     assert all(0 < len(parked.reports) <= PARKED_REPORTS_MAX for parked in state.parked.values())

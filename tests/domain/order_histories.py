@@ -17,6 +17,7 @@ from pipeline.domain.order_commands import (
     DecideReview,
     ExpediteOrder,
     RequestRefund,
+    ReviewAgain,
     TrimOrder,
 )
 from pipeline.domain.order_policy import OrderPolicy, RefundTiers, SetOrderPolicy
@@ -98,6 +99,7 @@ decisions = st.one_of(
         approve=st.booleans(),
     ),
     st.builds(ConfirmRefund, at=times, pool=pools, order_id=order_ids, refund_id=st.sampled_from(("", "r1", "r2"))),
+    st.builds(ReviewAgain, at=times, pool=pools, order_id=order_ids, reviewer=reviewers),
     st.builds(ConfirmCancel, at=times, pool=pools, order_id=order_ids),
     st.builds(Tick, at=times),
     st.builds(SetOrderPolicy, at=times, policy=st.sampled_from((POLICY, OrderPolicy())), author=reviewers),

@@ -22,8 +22,10 @@ from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation.values import DAY_MS
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
-    ApproveHold,
     CloseInbound,
+    CorrectStock,
+    CountStock,
+    DecideHold,
     DefineBundle,
     OpenFlash,
     SetSafety,
@@ -87,6 +89,8 @@ def _place(chance: random.Random, at: int, step: int) -> PlaceHold:
         stock_gate=chance.choice(("", "gate@1")),
         values_minor=tuple(100 for _ in units) if chance.random() < 0.5 else (),
         paid_minor=chance.randint(0, 3),
+        paid_at=chance.choice((0, at - STEP_MS, at - 5 * HOUR_MS)),
+        buyer=chance.choice(("", "ann", "bob")),
     )
 
 
@@ -95,7 +99,7 @@ def _about(chance: random.Random, at: int, order_id: str, step: int) -> Command:
     return chance.choice(
         (
             *2 * (ConfirmHold(at=at, pool=POOL, order_id=order_id, paid_minor=1),),
-            ApproveHold(at=at, pool=POOL, order_id=order_id),
+            DecideHold(at=at, pool=POOL, order_id=order_id, reviewer="ann", approve=chance.random() < 0.7),
             CancelHold(at=at, pool=POOL, order_id=order_id, reason="buyer"),
             TrimHold(at=at, pool=POOL, order_id=order_id, units=units, reason="buyer", trim_id=f"t{step % 3}"),
             ExpediteHold(at=at, pool=POOL, order_id=order_id, priority=chance.randint(0, 9)),
@@ -107,6 +111,16 @@ def _about(chance: random.Random, at: int, order_id: str, step: int) -> Command:
             ),
         )
     )
+
+
+def _count(at: int, feed_id: str, sku: str, step: int) -> Command:
+    """Give a count, or the correction that one asked for."""
+    if step % 2:
+        return CountStock(
+            at=at, pool=POOL, feed_id=feed_id, warehouse="wv"[step % 4 // 3], sku=sku, counted_units=step % 9
+        )
+    change = step % 7 - 3
+    return CorrectStock(at=at, pool=POOL, feed_id=feed_id, count_id="c", warehouse="w", sku=sku, change_units=change)
 
 
 def _feed(chance: random.Random, at: int, step: int) -> Command:
@@ -129,6 +143,7 @@ def _feed(chance: random.Random, at: int, step: int) -> Command:
                 change_units=chance.randint(-5, 5),
                 reason="counted",
             ),
+            _count(at, feed_id, sku, step),
             AnnounceInbound(at=at, pool=POOL, feed_id=feed_id, inbound_id=inbound_id, warehouse="w", units=lines),
             AnnounceInbound(at=at, pool=POOL, feed_id=feed_id, inbound_id=inbound_id, warehouse="w", units=lines),
             CloseInbound(at=at, pool=POOL, feed_id=feed_id, inbound_id=inbound_id),
@@ -141,6 +156,7 @@ def _feed(chance: random.Random, at: int, step: int) -> Command:
                 units=chance.randint(1, 5),
                 opens_at=at,
                 closes_at=at + chance.choice((0, HOUR_MS // 2, 3 * HOUR_MS)),
+                per_buyer_max=chance.choice((0, 0, 3)),
             ),
             DefineBundle(at=at, pool=POOL, feed_id=feed_id, sku=chance.choice("BC"), parts=_units(chance)[:1]),
             SetSafety(at=at, pool=POOL, feed_id=feed_id, sku=sku, lead_days=1, floor_units=chance.randint(0, 4)),

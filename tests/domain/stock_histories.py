@@ -19,8 +19,10 @@ from pipeline.domain.order_commands import ExpediteHold, ReplaceAddress, TrimHol
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
-    ApproveHold,
     CloseInbound,
+    CorrectStock,
+    CountStock,
+    DecideHold,
     DefineBundle,
     OpenFlash,
     SetSafety,
@@ -39,6 +41,7 @@ from tests.domain.draws import (
     warehouses,
 )
 from tests.domain.networks import network_feeds
+from tests.domain.orders import HOUR_MS, NOON
 
 feed_ids = st.sampled_from(("f1", "f2", "f3", "f4"))
 skus = st.sampled_from(SKUS)
@@ -58,11 +61,13 @@ places = st.builds(
     priority=st.integers(0, 2),
     expires_at=st.none() | times,
     stock_gate=st.sampled_from(("", "gate@1")),
+    paid_at=st.just(0) | times,
+    buyer=st.sampled_from(("", "ann")),
 )
 holds = st.one_of(
     places,
     st.builds(ConfirmHold, at=times, pool=pools, order_id=order_ids, paid_minor=st.integers(0, 2)),
-    st.builds(ApproveHold, at=times, pool=pools, order_id=order_ids),
+    st.builds(DecideHold, at=times, pool=pools, order_id=order_ids, reviewer=st.just("ann"), approve=st.booleans()),
     st.builds(CancelHold, at=times, pool=pools, order_id=order_ids, reason=reasons),
     st.builds(
         TrimHold,
@@ -115,6 +120,25 @@ of_warehouses = st.one_of(
         change_units=st.integers(-9, 9),
         reason=reasons,
     ),
+    st.builds(
+        CountStock,
+        at=times,
+        pool=pools,
+        feed_id=feed_ids,
+        warehouse=warehouses,
+        sku=skus,
+        counted_units=st.integers(0, 9),
+    ),
+    st.builds(
+        CorrectStock,
+        at=times,
+        pool=pools,
+        feed_id=st.sampled_from(("count|f1", "count|f2")),
+        count_id=st.sampled_from(("f1", "f2")),
+        warehouse=warehouses,
+        sku=skus,
+        change_units=st.integers(-9, 9),
+    ),
 )
 of_planners = st.one_of(
     st.builds(
@@ -146,6 +170,7 @@ of_planners = st.one_of(
         units=st.integers(1, 4),
         opens_at=times,
         closes_at=times,
+        per_buyer_max=st.integers(0, 2),
     ),
     st.builds(
         DefineBundle,
@@ -171,5 +196,5 @@ stock_commands = st.one_of(
     holds,
     of_warehouses,
     of_planners,
-    st.builds(Tick, at=times),
+    st.builds(Tick, at=st.integers(NOON, NOON + 9 * HOUR_MS)),
 )

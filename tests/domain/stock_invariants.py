@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.domain.orders import SkuUnits
+    from pipeline.domain.ranked import Ranked
     from pipeline.domain.reservation import deciding as reservation
-    from pipeline.domain.reservation.ranked import Ranked
     from pipeline.domain.reservation.values import Balance
     from tests.domain.folding import Folded
 
@@ -34,6 +34,8 @@ def check_reservation(folded: Folded) -> None:
     _check_waits(state, balances)
     _check_queues(state)
     for hold in state.holds.values():
+        assert not hold.alarm_at or hold.state in {HoldState.HELD, HoldState.WAITING, HoldState.FROZEN}
+        assert not hold.alarm_at or hold.paid_at
         settled = (*hold.consumed, *hold.released)
         assert len(set(settled)) == len(settled)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.reservation.ranked import SLACK, Ranked
+from pipeline.domain.ranked import SLACK, Ranked
 
 keys = st.sampled_from("abcdef")
 changes = st.lists(st.tuples(keys, st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3))), max_size=80)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.domain.reservation.safety import is_hot, level_units, sell
 from pipeline.domain.reservation.values import DAY_MS, Safety
-from pipeline.domain.stock_commands import ApproveHold
+from pipeline.domain.stock_commands import DecideHold
 from tests.domain.folding import names
 from tests.domain.orders import NOON, POOL, order_id
 from tests.domain.stock import (
@@ -44,8 +44,8 @@ def gated(name: str, /, **counts: int) -> PlaceHold:
     return with_terms(place(name, **counts), stock_gate=GATE)
 
 
-def approve(name: str) -> ApproveHold:
-    return ApproveHold(at=NOON, pool=POOL, order_id=order_id(name))
+def approve(name: str) -> DecideHold:
+    return DecideHold(at=NOON, pool=POOL, order_id=order_id(name), reviewer="ann", approve=True)
 
 
 def guarded(**counts: int) -> Folded:
@@ -102,7 +102,7 @@ def test_an_order_that_goes_below_the_level_is_frozen_with_its_units_held() -> N
 def test_a_reviewer_lets_it_go_on_or_not() -> None:
     stage = guarded(X=9)
     tell_all(stage, gated("A", X=1), gated("B", X=1))
-    assert names(stage.tell(approve("A"))) == ["HoldConfirmed", "RouteOrder"]
+    assert names(stage.tell(approve("A"))) == ["HoldDecided", "HoldConfirmed", "RouteOrder"]
     assert names(stage.tell(approve("A"))) == ["HoldRepeated"]
     assert names(stage.tell(cancel("B"))) == ["HoldReleased", "OrderCancelled", "ConfirmCancel"]
     assert balance(stage) == (9, 1)

@@ -79,7 +79,7 @@ def test_a_flash_sale_sells_what_was_set_aside_and_no_more() -> None:
 def test_what_is_left_goes_back_by_itself_and_who_waits_gets_it() -> None:
     stage = stocked(X=10)
     tell_all(stage, open_flash(10, minutes=60), flash("A", X=4), patient("B", X=8))
-    assert stage.tell(tick(59)) == []
+    assert names(stage.tell(tick(59))) == ["HoldOverdue"], "B waits for longer than it may, and nothing else is due"
     assert names(stage.tell(tick(60))) == ["FlashClosed", "HoldFilled"]
     assert (balance(stage), balance(stage, FLASH)) == ((6, 6), (4, 4))
 

@@ -19,9 +19,11 @@ Asked = tuple[str, str, str]
 class Answers:
     """What one record must be answered with, written down by the model of its stage."""
 
-    __slots__ = ("asked", "objections", "parts", "rerouted", "scores", "told", "version")
+    __slots__ = ("asked", "at", "objections", "parts", "rerouted", "scores", "told", "version")
 
     def __init__(self, routed: Mapping[str, Any] | None, rerouted: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.at = 0
+        """The time of the record, where its model says so (ms UTC)."""
         self.told: list[Told] = []
         self.asked: list[Asked] = []
         self.objections: list[str] = []

@@ -38,12 +38,12 @@ from loadtest.oracle.model.dedup_orders import (
 )
 from loadtest.oracle.model.dedup_refunds import ask_refund, confirm_refund, refund
 from loadtest.oracle.model.dedup_reviews import Eyes, free_twins, go_on, owe
-from loadtest.oracle.model.dedup_time import review, tick
+from loadtest.oracle.model.dedup_time import review, review_again, tick
 
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("orders", "receivers", "reviews", "twins", "deadlines", "trims", "refunds", "policies", "rulebook")
+TABLES = ("orders", "receivers", "reviews", "twins", "deadlines", "trims", "refunds", "policies", "rulebook", "clock")
 NEWS = ("PayOrder", "CancelOrder", "ChangeAddress", "ExpediteOrder", "TrimOrder", "RequestRefund")
 ASKS_MAX = 16
 
@@ -65,8 +65,8 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
             _hear(desk, command)
     elif name == "Tick":
         tick(desk)
-    elif name in {"ClaimReview", "DecideReview"}:
-        review(desk, command)
+    elif name in {"ClaimReview", "DecideReview", "ReviewAgain"}:
+        (review_again if name == "ReviewAgain" else review)(desk, command)
     elif name == "DecideRefund":
         refund(desk, command)
     elif name == "ConfirmRefund":
@@ -166,7 +166,7 @@ def _pay(desk: Desk, command: Command) -> None:
     elif not waits:
         owe(desk, order_id, paid)
     else:
-        order = {**waits[ORDER], "status": "paid", "paid_minor": paid}
+        order = {**waits[ORDER], "status": "paid", "paid_minor": paid, "paid_at": desk.at}
         go_on(desk, order_id, [*waits[:ORDER], order, *waits[ORDER + 1 :]], Eyes(), paid)
 
 

@@ -54,6 +54,11 @@ class Desk(NamedTuple):
         found: Entry = self.tables["policies"].get("orders", DEFAULT_POLICY)
         return found
 
+    def since(self, at: int) -> int:
+        """Give from when a limit counts: from when it happened, or from when it came, where the clock says so."""
+        now: int = self.tables["clock"].get("now", 0)
+        return max(at, now)
+
     def put(self, key: str, due_at: int | None) -> None:
         """Put a deadline, or drop it."""
         if due_at is None:

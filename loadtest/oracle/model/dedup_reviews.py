@@ -49,8 +49,10 @@ Doubts = dict[str, Entry]
 class Eyes:
     """What an order is looked at for. `over`: one that is cancelled now; `firm`: those that are suspected no more."""
 
-    def __init__(self, *, new: bool = False, changed: bool = False, twins: bool = False, over: str = "") -> None:
-        self.new, self.changed, self.twins, self.over = new, changed, twins, over
+    def __init__(
+        self, *, new: bool = False, changed: bool = False, twins: bool = False, rules: bool = False, over: str = ""
+    ) -> None:
+        self.new, self.changed, self.twins, self.rules, self.over = new, changed, twins, rules, over
         self.firm: set[str] = set()
 
 
@@ -146,6 +148,8 @@ def _is_gone(hold: Entry, eyes: Eyes, found: Doubts) -> bool:
     reason = hold[REASON]
     if reason == SUSPECTED:
         return eyes.twins and (reason not in found or found[reason][3] != hold[TWIN])
+    if eyes.rules and not hold[RULES][0].startswith("holdfast:"):
+        return reason not in found
     return reason in GOES_WITH_ITS_CAUSE and reason not in found
 
 
@@ -156,7 +160,7 @@ def _wait(desk: Desk, order_id: str, waits: Entry, eyes: Eyes, *, is_held: bool)
     if kept != entry[REST]:
         keep(desk, order_id, kept)
     if eyes.new and not entry[PAID]:
-        desk.put(f"unpaid|{order_id}|", waits[ORDER]["created_at"] + desk.policy()[WARN])
+        desk.put(f"unpaid|{order_id}|", desk.since(waits[ORDER]["created_at"]) + desk.policy()[WARN])
     if holds:
         desk.answers.ask("PlaceHold", order_id, waits[UNITS])
 
@@ -165,8 +169,8 @@ def _hold(desk: Desk, order_id: str, reason: str, doubt: Entry) -> None:
     ids, version, patience_ms, twin = doubt
     desk.order(order_id)[STANDING] = "in_review"
     review = desk.tables["reviews"].setdefault(order_id, [[], []])
-    review[0].append([reason, "raised", desk.at, ids, version, twin, "", 0])
-    desk.put(f"review|{order_id}|{reason}", desk.at + patience_ms)
+    review[0].append([reason, "raised", desk.since(desk.at), ids, version, twin, "", 0])
+    desk.put(f"review|{order_id}|{reason}", desk.since(desk.at) + patience_ms)
     if twin:
         suspects = desk.tables["twins"].get(twin, [[]])[0]
         desk.tables["twins"][twin] = [[*(one for one in suspects if one != order_id), order_id]]

@@ -8,6 +8,7 @@ from loadtest.oracle.model.dedup_orders import (
     CANCEL_AFTER,
     LEASE,
     LEASED_UNTIL,
+    MINUTE_MS,
     ORDER,
     OTHERS,
     RAISED_AT,
@@ -60,10 +61,28 @@ def review(desk: Desk, command: Command) -> None:
         go_on(desk, order_id, waits, Eyes())
 
 
+def review_again(desk: Desk, command: Command) -> None:
+    """Look at an order again that is held: what the rules hold no more is let go."""
+    order_id = command["order_id"]
+    if not desk.tables["reviews"].get(order_id, [[], []])[0]:
+        desk.answers.tell("ReviewIgnored", order_id)
+        return
+    entry = desk.order(order_id)
+    desk.answers.tell("OrderReviewedAgain", order_id, entry[STANDING])
+    go_on(desk, order_id, entry[REST], Eyes(rules=True))
+
+
 # --- time ---
 
 
 def tick(desk: Desk) -> None:
+    """Answer what is due, and remember what time it is, to the minute."""
+    _answer_due(desk)
+    if desk.at - desk.tables["clock"].get("now", 0) >= MINUTE_MS:
+        desk.tables["clock"]["now"] = desk.at
+
+
+def _answer_due(desk: Desk) -> None:
     """Answer what is due: of an order one thing at a time, and what lets others go alone."""
     deadlines = desk.tables["deadlines"]
     touched: set[str] = set()

@@ -37,10 +37,11 @@ MODELS = (
 RAW_TOPIC, CALLS_TOPIC = "orders.raw", "carrier.calls"
 FROM_OUTSIDE = frozenset(
     {
-        *("RegisterWarehouse", "ReceiveStock", "AdjustStock", "ReportShipment", "Tick"),
+        *("RegisterWarehouse", "ReceiveStock", "AdjustStock", "CountStock", "ReportShipment", "Tick"),
         *("AnnounceInbound", "CloseInbound", "TransferStock", "OpenFlash", "DefineBundle", "SetSafety"),
         *("SetRoutingPlan", "DescribeSkus", "WithdrawWarehouse", "ScanItem", "ScanOutbound"),
         *("SetRules", "SetOrderPolicy", "ClaimReview", "DecideReview", "DecideRefund", "ConfirmRefund"),
+        *("ReviewAgain", "DecideHold"),
     }
 )
 """The commands that nobody in the pipeline asks for."""
@@ -183,17 +184,25 @@ def _note_asked(command: Command, found: Folded) -> None:
     found.want(name_asked(name, command), -1)
 
 
+def _name_counted(name: str, command: Command) -> Asked:
+    """Give a command about a count as the model tells it."""
+    if name == "SettleCount":
+        return name, f"{command['pool']}|{command['feed_id']}", str(command["applied"])
+    found = command["counted_units"] if name == "CountShelf" else command["change_units"]
+    return name, f"{command['pool']}|{command['warehouse']}", units_text([[command["sku"], found]])
+
+
 def name_asked(name: str, command: Command) -> Asked:
     """Give a command as the model tells it."""
     if name in ORDER_NEWS:
         return "news", command["order"]["internal_order_id"] if name == "SubmitOrder" else command["order_id"], ""
-    if name in {"AdoptPlan", "NoteProducts"}:
-        return name, command["pool"], ""
+    if name in {"CountShelf", "CorrectStock", "SettleCount"}:
+        return _name_counted(name, command)
     if name in {"OpenWarehouse", "StockShelf", "CloseWarehouse"}:
         return name, f"{command['pool']}|{command['warehouse']}", units_text(command.get("units", ()))
     if name in {"CallCarrier", "RecordAnswer", "ReportStop"}:
         return name, command["fulfilment_id"], str(command["stopped"] if name == "ReportStop" else command["kind"])
-    about = command.get("fulfilment_id") or command["order_id"]
+    about = command.get("fulfilment_id") or command.get("order_id") or command["pool"]
     if name in {"IssueWaybill", "CancelFulfilment", "TrackShipment"}:
         return name, about, units_text(command["fulfilment"]["units"])
     return name, about, units_text(command.get("units", ()))

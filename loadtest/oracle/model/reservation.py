@@ -1,4 +1,4 @@
-"""What reservation must do with orders. A hold: [state, units held, consumed parts, released parts].
+"""What reservation must do with orders. A hold: [state, units held, consumed parts, released parts, paid at, alarm at].
 
 A part is what its fulfilment id has behind the order's id.
 """
@@ -8,18 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loadtest.oracle.model import reservation_feeds, reservation_later
+from loadtest.oracle.model.reservation_asking import expand, find, given, limited
+from loadtest.oracle.model.reservation_limits import FROZEN, HELD, NEVER, WAITING, begin, lock
 from loadtest.oracle.model.reservation_stock import (
     CANCELLING,
     EXPIRED,
     EXPIRES,
     FLASH,
-    FROZEN,
     GATE,
-    HELD,
     LEFT,
-    MAY_SPLIT,
     POOL,
-    PRESALE,
     REFUSED,
     STOCK,
     SUB_POOL,
@@ -27,11 +25,9 @@ from loadtest.oracle.model.reservation_stock import (
     TRIMS,
     UNITS,
     VALUES,
-    WAITING,
     Units,
     alarm,
     back_from_flash,
-    balance,
     change,
     give_up,
     pairs,
@@ -39,7 +35,6 @@ from loadtest.oracle.model.reservation_stock import (
     serve,
     sums,
     wait,
-    waited_for,
     waiting_of,
 )
 
@@ -48,10 +43,10 @@ if TYPE_CHECKING:
 
 TABLES = (
     *("stock", "holds", "feeds", "networks", "sub_stock", "in_transit", "inbounds", "flashes", "bundles"),
-    *("safety_levels", "pending_holds", "waits", "holds_apart"),
+    *("safety_levels", "pending_holds", "waits", "holds_apart", "flash_buyers"),
 )
 UNROUTED = (TENTATIVE, WAITING, FROZEN)
-TRIMS_MAX, ASKED_MAX = 16, 10**12
+TRIMS_MAX = 16
 
 
 def fold(tables: Tables, command: Command, answers: Answers) -> None:
@@ -59,7 +54,7 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
     folds = {
         "PlaceHold": _place,
         "ConfirmHold": _confirm,
-        "ApproveHold": _approve,
+        "DecideHold": _decide,
         "CancelHold": _cancel,
         "TrimHold": _trim,
         "ExpediteHold": reservation_later.expedite,
@@ -68,46 +63,8 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
         "ReleaseHold": reservation_later.settle,
         "Tick": reservation_later.tick,
     }
+    answers.at = command["at"]
     folds.get(command["command"], reservation_feeds.fold)(tables, command, answers)
-
-
-# --- asking ---
-
-
-def _expand(tables: Tables, pool: str, units: Units) -> Units:
-    bundles = tables["bundles"]
-    if not any(f"{pool}|{sku}" in bundles for sku, _ in units):
-        return units
-    parts = [
-        (part, times * count) for sku, count in units for part, times in bundles.get(f"{pool}|{sku}", [[[sku, 1]]])[0]
-    ]
-    return [list(pair) for pair in sorted(sums(parts).items())]
-
-
-def _find(tables: Tables, at: int, pending: list[Any]) -> tuple[Units, Units, bool] | None:
-    """Give what to hold, what to wait for, True; or nothing, and whether a SKU is unknown."""
-    pool, sub_pool, wanted = pending[POOL], pending[SUB_POOL], pending[UNITS]
-    waited = waited_for(tables, is_presale=False) if tables["waits"] else ()
-    short: dict[str, int] = {}
-    for sku, count in wanted:
-        on_hand, held = balance(tables, pool, sub_pool, sku)
-        free = on_hand - held
-        _, opens, closes = tables["flashes"].get(f"{pool}|{sku}", ("", 0, 0))
-        closed = sub_pool == FLASH and not opens <= at < closes
-        if sub_pool == "safety" or closed or (sub_pool == STOCK and f"{pool}|{sku}" in waited):
-            free = 0
-        if count > free:
-            short[sku] = count - free
-    if not short:
-        return ([], wanted, True) if sub_pool == PRESALE else (wanted, [], True)
-    if any(
-        f"{pool}|{sku}" not in tables["stock"] and f"{pool}|presale|{sku}" not in tables["sub_stock"] for sku in short
-    ):
-        return [], [], False
-    if sub_pool != STOCK or not pending[MAY_SPLIT] or any(count > ASKED_MAX for count in short.values()):
-        return None
-    now = [[sku, count - short.get(sku, 0)] for sku, count in wanted]
-    return [pair for pair in now if pair[1]], pairs(short), True
 
 
 def _place(tables: Tables, command: Command, answers: Answers) -> None:
@@ -115,18 +72,23 @@ def _place(tables: Tables, command: Command, answers: Answers) -> None:
     if order_id in tables["holds"]:
         answers.tell("HoldRepeated", order_id)
         return
-    units, expires_at = _expand(tables, pool, command["units"]), command.get("expires_at")
+    units, expires_at = expand(tables, pool, command["units"]), command.get("expires_at")
     sub_pool, may_split = command.get("sub_pool", STOCK), command.get("may_split", False)
     pending = [pool, units, command["ship_to"], sub_pool, may_split, command.get("priority", 0), command["at"]]
     values = command.get("values_minor", []) if units == command["units"] else []
     pending = [*pending, expires_at, 0, [], command.get("stock_gate", ""), values, command.get("paid_minor", 0)]
-    found = _find(tables, command["at"], pending)
+    bought = limited(tables, pool, units) if sub_pool == FLASH else []
+    found = None
+    if all(count + given(tables, command, sku) <= most for sku, count, most in bought):
+        found = find(tables, command["at"], pending)
     if found is None or not found[2]:
         answers.tell("HoldRefused", order_id, REFUSED)
-        tables["holds"][order_id] = [REFUSED, [], [], []]
+        tables["holds"][order_id] = [REFUSED, [], [], [], *NEVER]
         if found is not None:
             answers.ask("RequestReview", order_id)
         return
+    for sku, count, _ in bought:
+        tables["flash_buyers"][f"{pool}|{sku}|{command.get('buyer', '')}"] = given(tables, command, sku) + count
     tables["pending_holds"][order_id] = pending
     _hold(tables, command, answers, found, "HoldPlaced")
 
@@ -142,7 +104,9 @@ def _hold(tables: Tables, command: Command, answers: Answers, found: tuple[Units
     else:
         state, told = _goes_to(tables, command, pending, now, bool(waiting))
     answers.tell(event, order_id, state)
-    tables["holds"][order_id] = [state, now, [], []]
+    paid_at = command.get("paid_at", 0) or command["at"]
+    limits = NEVER if state == TENTATIVE else begin(state, paid_at, command["at"])
+    tables["holds"][order_id] = [state, now, [], [], *limits]
     change(tables, (pending[POOL], FLASH if pending[SUB_POOL] == FLASH else STOCK), now, 0, 1)
     if pending[SUB_POOL] == FLASH:
         tables["holds_apart"][order_id] = FLASH
@@ -198,28 +162,36 @@ def _confirm(tables: Tables, command: Command, answers: Answers) -> None:
     if hold is None or pending is None or hold[0] not in {TENTATIVE, EXPIRED}:
         answers.tell("HoldRepeated", order_id)
     elif hold[0] == EXPIRED:
-        found = _find(tables, command["at"], pending)
+        found = find(tables, command["at"], pending)
         if found is None or not found[2]:
             answers.tell("RefundDue", order_id, "refund_due")
-            tables["holds"][order_id] = ["refund_due", [], [], []]
+            tables["holds"][order_id] = ["refund_due", [], [], [], *NEVER]
             del tables["pending_holds"][order_id]
         else:
             _hold(tables, command, answers, found, "HoldRegained")
     else:
         state, told = _goes_to(tables, command, pending, [], pending[LEFT] > 0)
         answers.tell("HoldConfirmed", order_id, state)
-        hold[0] = state
+        hold[0], hold[4:] = state, begin(state, command["at"], command["at"])
         sell(tables, command, pending[POOL], pending[UNITS])
         _go(tables, command, answers, state, told)
 
 
-def _approve(tables: Tables, command: Command, answers: Answers) -> None:
+def _decide(tables: Tables, command: Command, answers: Answers) -> None:
+    """Take a reviewer's word on an order that is frozen."""
     order_id = command["order_id"]
     hold = tables["holds"].get(order_id)
     if hold is None or hold[0] != FROZEN:
         answers.tell("HoldRepeated", order_id)
         return
-    hold[0] = WAITING if tables["pending_holds"][order_id][LEFT] else HELD
+    answers.tell("HoldDecided", order_id, "released" if command["approve"] else "rejected")
+    if not command["approve"]:
+        _drop(tables, command, answers, hold, tables["pending_holds"][order_id])
+        return
+    if tables["pending_holds"][order_id][LEFT]:
+        hold[0] = WAITING
+    else:
+        lock(hold, command["at"])
     answers.tell("HoldConfirmed", order_id, hold[0])
     _go(tables, command, answers, hold[0], [])
 
@@ -234,7 +206,7 @@ def _cancel(tables: Tables, command: Command, answers: Answers) -> None:
     else:
         answers.tell("CancelRequested", order_id, CANCELLING)
         answers.ask("CancelRoute", order_id)
-        tables["holds"][order_id] = [CANCELLING, *hold[1:]]
+        tables["holds"][order_id] = [CANCELLING, *hold[1:4], *NEVER]
 
 
 def _drop(tables: Tables, command: Command, answers: Answers, hold: list[Any], pending: list[Any]) -> None:
@@ -245,7 +217,7 @@ def _drop(tables: Tables, command: Command, answers: Answers, hold: list[Any], p
         answers.tell("OrderCancelled", order_id, "cancelled")
         answers.ask("ConfirmCancel", order_id)
     freed = give_up(tables, order_id, units, waiting_of(tables, order_id))
-    tables["holds"][order_id] = ["released", [], [], []]
+    tables["holds"][order_id] = ["released", [], [], [], *NEVER]
     del tables["pending_holds"][order_id]
     if pending[SUB_POOL] == FLASH:
         freed = back_from_flash(tables, answers, command["pool"], units)
@@ -255,7 +227,7 @@ def _drop(tables: Tables, command: Command, answers: Answers, hold: list[Any], p
 def _trim(tables: Tables, command: Command, answers: Answers) -> None:
     order_id = command["order_id"]
     hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
-    cut = sums(_expand(tables, command["pool"], command["units"]))
+    cut = sums(expand(tables, command["pool"], command["units"]))
     if hold is None or pending is None or hold[0] not in UNROUTED:
         answers.tell("TrimRefused", order_id, "" if hold is None else hold[0])
         return
@@ -275,7 +247,7 @@ def _trim(tables: Tables, command: Command, answers: Answers) -> None:
     pending[VALUES] = []
     pending[TRIMS] = [*pending[TRIMS], command.get("trim_id", "")]
     if hold[0] == WAITING and not pending[LEFT]:
-        hold[0] = HELD
+        lock(hold, command["at"])
         answers.ask("RouteOrder", order_id, pending[UNITS])
         del tables["pending_holds"][order_id]
     answers.tell("HoldTrimmed", order_id, hold[0])

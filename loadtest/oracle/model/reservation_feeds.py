@@ -29,6 +29,8 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
         "RegisterWarehouse": _register,
         "ReceiveStock": _receive,
         "AdjustStock": _adjust,
+        "CountStock": _count,
+        "CorrectStock": _correct,
         "AnnounceInbound": _announce,
         "CloseInbound": _close,
         "TransferStock": _transfer,
@@ -132,6 +134,30 @@ def _adjust(tables: Tables, command: Command, answers: Answers) -> bool:
     return True
 
 
+def _count(tables: Tables, command: Command, answers: Answers) -> bool:
+    """Hand a count on to routing."""
+    if not _knows(tables, command):
+        return False
+    answers.tell("NetworkFeedPassed")
+    place, found = f"{command['pool']}|{command['warehouse']}", [[command["sku"], command["counted_units"]]]
+    answers.ask("CountShelf", place, found)
+    return True
+
+
+def _correct(tables: Tables, command: Command, answers: Answers) -> bool:
+    """Put right what a count found wrong, if all that is held stays held."""
+    pool, sku, count = command["pool"], command["sku"], command["change_units"]
+    on_hand, held = balance(tables, pool, STOCK, sku)
+    fits = on_hand + count >= held
+    answers.asked.append(("SettleCount", f"{pool}|{command['count_id']}", str(fits)))
+    if fits:
+        answers.tell("StockAdjusted")
+        change(tables, (pool, STOCK), [[sku, count]], 1, 0)
+        restock(tables, command, [sku])
+        serve(tables, answers, (), [f"{pool}|{sku}"])
+    return bool(fits)
+
+
 def _announce(tables: Tables, command: Command, answers: Answers) -> bool:
     pool, key = command["pool"], f"{command['pool']}|{command['inbound_id']}"
     if not _knows(tables, command) or not _positive(command) or key in tables["inbounds"]:
@@ -185,7 +211,7 @@ def _open_flash(tables: Tables, command: Command, answers: Answers) -> bool:
     if f"{pool}|{sku}" in tables["flashes"] or closes <= opens or closes <= command["at"] or count > on_hand - held:
         return False
     answers.tell("FlashOpened")
-    tables["flashes"][f"{pool}|{sku}"] = [command["flash_id"], opens, closes]
+    tables["flashes"][f"{pool}|{sku}"] = [command["flash_id"], opens, closes, command.get("per_buyer_max", 0)]
     change(tables, (pool, STOCK), [[sku, count]], -1, 0)
     change(tables, (pool, FLASH), [[sku, count]], 1, 0)
     return True

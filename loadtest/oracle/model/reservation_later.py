@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loadtest.oracle.model.reservation_limits import HELD, NEVER, tell_overdue
 from loadtest.oracle.model.reservation_stock import (
     CANCELLING,
     EXPIRED,
     EXPIRES,
     FLASH,
-    HELD,
     POOL,
     PRIORITY,
     SHIP_TO,
@@ -52,10 +52,11 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     if hold is None or not _can_settle(hold, command):
         answers.tell("HoldRepeated", order_id)
         return
-    state, open_units, consumed, released = hold
+    state, open_units, consumed, released, *limits = hold
     left = sums(open_units)
     for sku, count in units:
         left[sku] = left.get(sku, 0) - count
+    limits = limits if any(left.values()) else NEVER
     still = [[sku, count] for sku, count in left.items() if count]
     is_apart = order_id in tables["holds_apart"]
     if not still:
@@ -65,13 +66,13 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     change(tables, (pool, FLASH if is_apart else STOCK), units, -1 if ships else 0, -1)
     if ships:
         answers.tell("HoldConsumed", order_id, "consumed")
-        tables["holds"][order_id] = [state, still, [*consumed, part], released]
+        tables["holds"][order_id] = [state, still, [*consumed, part], released, *limits]
         return
     answers.tell("HoldReleased", order_id, "released")
     if state == CANCELLING and not consumed and not still:
         answers.tell("OrderCancelled", order_id, "cancelled")
         answers.ask("ConfirmCancel", order_id)
-    tables["holds"][order_id] = [state, still, consumed, [*released, part]]
+    tables["holds"][order_id] = [state, still, consumed, [*released, part], *limits]
     freed = [f"{pool}|{sku}" for sku, _ in units]
     serve(tables, answers, (), back_from_flash(tables, answers, pool, units) if is_apart else freed)
 
@@ -110,6 +111,7 @@ def readdress(tables: Tables, command: Command, answers: Answers) -> None:
 def tick(tables: Tables, command: Command, answers: Answers) -> None:
     """Do what is due."""
     at, freed = command["at"], []
+    tell_overdue(tables, answers, at)
     due = sorted(
         (one[EXPIRES], order_id)
         for order_id, one in tables["pending_holds"].items()
@@ -120,7 +122,7 @@ def tick(tables: Tables, command: Command, answers: Answers) -> None:
         pending, units = tables["pending_holds"][order_id], tables["holds"][order_id][1]
         answers.tell("HoldExpired", order_id, EXPIRED)
         freed += give_up(tables, order_id, units, waiting_of(tables, order_id))
-        tables["holds"][order_id] = [EXPIRED, [], [], []]
+        tables["holds"][order_id] = [EXPIRED, [], [], [], *NEVER]
         pending[EXPIRES] = None
         for sku, count in units if pending[SUB_POOL] == FLASH else ():
             to_flash[f"{pending[POOL]}|{sku}"] = to_flash.get(f"{pending[POOL]}|{sku}", 0) + count
@@ -142,4 +144,6 @@ def _close(tables: Tables, answers: Answers, key: str) -> str:
     change(tables, (pool, FLASH), [[sku, on_hand - held]], -1, 0)
     change(tables, (pool, STOCK), [[sku, on_hand - held]], 1, 0)
     del tables["flashes"][key]
+    for one in [one for one in tables["flash_buyers"] if one.rpartition("|")[0] == key]:
+        del tables["flash_buyers"][one]
     return key

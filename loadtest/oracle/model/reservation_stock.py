@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loadtest.oracle.model.reservation_limits import WAITING, lock
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-HELD, REFUSED, CANCELLING = "locked", "refused", "cancelling"
-TENTATIVE, WAITING, FROZEN, EXPIRED = "tentative", "waiting", "frozen", "expired"
+REFUSED, CANCELLING, TENTATIVE, EXPIRED = "refused", "cancelling", "tentative", "expired"
 STOCK, PRESALE, FLASH = "stock", "presale", "flash"
 FILLS_MAX = 5_000
 DAY_MS = 86_400_000
@@ -165,7 +166,7 @@ def _fill(tables: Tables, answers: Answers, order_id: str, unit: list[Any]) -> N
     hold[1] = sorted(pairs(sums([*hold[1], unit])))
     goes_on = hold[0] == WAITING and not pending[LEFT]
     if goes_on:
-        hold[0] = HELD
+        lock(hold, answers.at)
         answers.ask("RouteOrder", order_id, pending[UNITS])
         del tables["pending_holds"][order_id]
     answers.tell("HoldFilled", order_id, hold[0])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     *("warehouses", "shelves", "routes", "plans", "products", "loads", "closures"),
-    *("floor", "moves", "addresses", "waves"),
+    *("floor", "moves", "addresses", "waves", "counts"),
 )
 ROUTED, FAILED, CANCELLING = "routed", "route_failed", "cancelling"
 
@@ -35,6 +35,10 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
                 key = f"{command['pool']}|{command['warehouse']}|{sku}"
                 on_hand, allocated = tables["shelves"].get(key, (0, 0))
                 tables["shelves"][key] = [on_hand + count, allocated]
+        case "CountShelf":
+            _count(tables, command, answers)
+        case "SettleCount":
+            _settle_count(tables, command, answers)
         case "Tick" | "ReportStop" | "RedirectRoute" | "ExpediteRoute" | "ScanItem" | "ScanOutbound":
             routing_floor.fold(tables, command, answers)
         case name:
@@ -160,6 +164,34 @@ def _settle(tables: Tables, command: Command, answers: Answers) -> None:
         key = f"{command['pool']}|{part[1]}|{sku}"
         on_hand, allocated = tables["shelves"].get(key, (0, 0))
         tables["shelves"][key] = [on_hand - count if command["shipped"] else on_hand, allocated - count]
+
+
+def _count(tables: Tables, command: Command, answers: Answers) -> None:
+    """Compare a count with what the shelf may hold, corrections on their way included: routed units may be gone."""
+    pool, warehouse, sku, found = (command[name] for name in ("pool", "warehouse", "sku", "counted_units"))
+    if f"{pool}|{command['feed_id']}" in tables["counts"]:
+        answers.tell("RouteRepeated")
+        return
+    answers.tell("ShelfCounted")
+    on_hand, allocated = tables["shelves"].get(f"{pool}|{warehouse}|{sku}", (0, 0))
+    for key, count in tables["counts"].items():
+        on_hand += count[2] if [key.partition("|")[0], *count[:2]] == [pool, warehouse, sku] else 0
+    wrong = found - max(on_hand - allocated, min(found, on_hand))
+    if wrong:
+        answers.ask("CorrectStock", f"{pool}|{warehouse}", [[sku, wrong]])
+        tables["counts"][f"{pool}|{command['feed_id']}"] = [warehouse, sku, wrong]
+
+
+def _settle_count(tables: Tables, command: Command, answers: Answers) -> None:
+    count = tables["counts"].pop(f"{command['pool']}|{command['feed_id']}", None)
+    if count is None:
+        answers.tell("RouteRepeated")
+        return
+    answers.tell("CountSettled")
+    if command["applied"]:
+        key = f"{command['pool']}|{count[0]}|{count[1]}"
+        on_hand, allocated = tables["shelves"].get(key, (0, 0))
+        tables["shelves"][key] = [on_hand + count[2], allocated]
 
 
 def _cancel(tables: Tables, command: Command, answers: Answers) -> None:

@@ -1,4 +1,7 @@
-"""What tracking must do. A shipment: [status, pool, carrier, number, parts, units not yet gone, at, report id]."""
+"""What tracking must do.
+
+A shipment: [status, pool, carrier, number, parts, units not yet gone, at, report id, when it is silent for too long].
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
 
 TABLES = ("shipments", "parked_reports")
 PARKED_MAX = 32
+WEEK_MS, TOLD_MAX = 7 * 86_400_000, 500
+ENDS = ("signed", "returned", "cancelled")
 WAITING, STOPPED, EXCEPTION = "waiting", "cancelled", "exception"
 AT_THE_WAREHOUSE = frozenset({WAITING, EXCEPTION, STOPPED})
 """Where a parcel is that has not left, or may not have."""
@@ -44,6 +49,9 @@ Report = list[Any]
 
 def fold(tables: Tables, command: Command, answers: Answers) -> None:
     """Answer a command, and move the tables."""
+    if command["command"] == "Tick":
+        _tick(tables, command["at"], answers)
+        return
     key = command["fulfilment_id"]
     shipment = tables["shipments"].get(key)
     match command["command"]:
@@ -65,6 +73,14 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
             raise KeyError(name)
 
 
+def _tick(tables: Tables, at: int, answers: Answers) -> None:
+    """Say of which parcels nothing was heard for a week, once."""
+    silent = sorted((one[8], key) for key, one in tables["shipments"].items() if 0 < one[8] <= at)
+    for _, key in silent[:TOLD_MAX]:
+        answers.tell("ShipmentSilent", order_of(key), tables["shipments"][key][0])
+        tables["shipments"][key] = [*tables["shipments"][key][:8], 0]
+
+
 def _park(tables: Tables, key: str, report: Report, answers: Answers) -> None:
     known = tables["parked_reports"].get(key, [[]])[0]
     if any(other[1] == report[1] for other in known):
@@ -76,7 +92,7 @@ def _park(tables: Tables, key: str, report: Report, answers: Answers) -> None:
 
 def _report(key: str, shipment: Shipment, report: Report, answers: Answers) -> Shipment:
     """Take a report; gives the shipment as it is then."""
-    status, pool, carrier, number, parts, units, last_at, last_id = shipment
+    status, pool, carrier, number, parts, units, last_at, last_id, _ = shipment
     at, report_id = report[:2]
     to = MOVES[status].get(report[2])
     if to is None or (report_id and report_id == last_id) or at < last_at:
@@ -86,13 +102,14 @@ def _report(key: str, shipment: Shipment, report: Report, answers: Answers) -> S
     if units and to not in AT_THE_WAREHOUSE:
         answers.ask("ConsumeHold", key, units)
         units = []
-    return [to, pool, carrier, number, parts, units, at, report_id]
+    return [to, pool, carrier, number, parts, units, at, report_id, 0 if to in ENDS else at + WEEK_MS]
 
 
 def _track(tables: Tables, command: Command, answers: Answers) -> None:
     key, what = command["fulfilment_id"], command["fulfilment"]
     answers.tell("ShipmentTracked", what["order_id"], WAITING)
     shipment = [WAITING, what["pool"], command["carrier"], command["waybill_no"], what["parts"], what["units"], 0, ""]
+    shipment.append(command["at"] + WEEK_MS)
     for report in sorted(tables["parked_reports"].pop(key, [[]])[0], key=lambda report: (report[0], report[1])):
         shipment = _report(key, shipment, report, answers)
     tables["shipments"][key] = shipment
@@ -105,4 +122,4 @@ def _stop(tables: Tables, key: str, shipment: Shipment | None, answers: Answers)
     answers.tell("TrackingStopped", order_of(key), STOPPED)
     for _ in tables["parked_reports"].pop(key, [[]])[0]:
         answers.tell("ReportIgnored", order_of(key), STOPPED)
-    tables["shipments"][key] = [STOPPED, "", "", "", 0, [], 0, ""]
+    tables["shipments"][key] = [STOPPED, "", "", "", 0, [], 0, "", 0]

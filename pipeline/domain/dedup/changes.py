@@ -124,15 +124,21 @@ def _show_waiting(state: State, command: SubmitOrder, seen: Seen, before: Waitin
         envelope=command.envelope,
         pool=command.pool,
     )
-    fact = OrderChanged(
-        order_id=order_id,
-        at=at,
+    fact = _shown_changed(command, changes) if changes else None
+    return answers + change(state, Changed(seen, before, after, fact, pays), at)
+
+
+def _shown_changed(command: SubmitOrder, changes: tuple[Change, ...]) -> OrderChanged:
+    """Say that a platform shows an order changed."""
+    order = command.order
+    return OrderChanged(
+        order_id=order.internal_order_id,
+        at=command.at,
         author=f"{order.channel}|{order.shop_id}",
         kind="submit",
         source=command.envelope.source,
         changes=changes,
     )
-    return answers + change(state, Changed(seen, before, after, fact if changes else None, pays), at)
 
 
 def _asks_more(before: Waiting, order: Order) -> bool:
@@ -186,14 +192,7 @@ def _show_held(command: SubmitOrder, seen: Seen) -> list[Changing]:
         changes.append(Change(PAID, str(seen.paid_minor), str(order.paid_minor)))
     if not changes:
         return []
-    fact = OrderChanged(
-        order_id=order_id,
-        at=at,
-        author=f"{order.channel}|{order.shop_id}",
-        kind="submit",
-        source=command.envelope.source,
-        changes=tuple(changes),
-    )
+    fact = _shown_changed(command, tuple(changes))
     replaced = ReplaceAddress(at=at, pool=command.pool, order_id=order_id, ship_to=waiting.ship_to)
     return [fact, noted(waiting, order, RANKS[order.status]), *([replaced] if moved else [])]
 

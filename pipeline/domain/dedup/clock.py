@@ -2,7 +2,7 @@
 
 Time comes as Ticks in the log, so that a replay has it at the same records. Each deadline that is due has its answer
 once. Of one order only one is answered in a Tick, of all only the first few, and a cancellation that lets others go
-alone: the next Tick has the rest.
+alone: the next Tick has the rest. The clock itself is remembered: a limit of what comes late counts from then.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain import reasons
 from pipeline.domain.dedup.flow import Answer, cancel
+from pipeline.domain.dedup.notes import ClockNoted
 from pipeline.domain.dedup.review_state import LEASE, OVERDUE, find_hold
-from pipeline.domain.dedup.state import CANCEL, UNPAID
+from pipeline.domain.dedup.state import CANCEL, CLOCK, UNPAID
 from pipeline.domain.dedup.values import HoldState, Waiting
 from pipeline.domain.order_events import OrderUnpaidTooLong, RefundOverdue, ReviewLeaseExpired, ReviewOverdue
 
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from pipeline.domain.dedup.state import State
 
 DUE_PER_TICK_MAX = 500
+CLOCK_STEP_MS = 60_000
+"""The clock is remembered to the minute: a change of it is a record in the changelog."""
 WARN, LATE = "warn", "late"
 
-Timely = Answer | OrderUnpaidTooLong | ReviewLeaseExpired | ReviewOverdue | RefundOverdue
+Timely = Answer | ClockNoted | OrderUnpaidTooLong | ReviewLeaseExpired | ReviewOverdue | RefundOverdue
 
 
 def tick(state: State, command: Tick) -> list[Timely]:
     """Answer what is due."""
     answers = list[Timely]()
+    noted = [ClockNoted(at=command.at)] if command.at >= state.clock.get(CLOCK, 0) + CLOCK_STEP_MS else []
     touched = set[str]()
     for _, key in state.agenda.due(state.deadlines, command.at, DUE_PER_TICK_MAX):
         kind, order_id, which = key.split("|", 2)
@@ -40,7 +44,7 @@ def tick(state: State, command: Tick) -> list[Timely]:
             answers += _answer(state, kind, order_id, which, command.at)
         if lets_go:
             break
-    return answers
+    return [*answers, *noted]
 
 
 def _answer(state: State, kind: str, order_id: str, which: str, at: int) -> list[Timely]:

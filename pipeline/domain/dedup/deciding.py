@@ -46,6 +46,7 @@ from pipeline.domain.order_commands import (
     DecideReview,
     ExpediteOrder,
     RequestRefund,
+    ReviewAgain,
     TrimOrder,
 )
 from pipeline.domain.order_events import CancelConfirmed, OrderPolicySet, RefundDecided, RefundIgnored, RefundRequested
@@ -105,7 +106,7 @@ def _hear(state: State, command: PayOrder | CancelOrder | Ask, seen: Seen) -> An
 
 
 def _settle(
-    state: State, command: ClaimReview | DecideReview | DecideRefund | ConfirmRefund | ConfirmCancel
+    state: State, command: ClaimReview | DecideReview | ReviewAgain | DecideRefund | ConfirmRefund | ConfirmCancel
 ) -> Answers:
     """Take what reviewers, approvers and reservation say."""
     match command:
@@ -113,6 +114,8 @@ def _settle(
             return dedup_reviews.claim(state, command)
         case DecideReview():
             return dedup_reviews.decide(state, command)
+        case ReviewAgain():
+            return dedup_reviews.again(state, command)
         case DecideRefund():
             return _undo_with(state, command, dedup_refunds.decide(state, command))
         case ConfirmRefund():
@@ -142,7 +145,8 @@ def _pay(state: State, command: PayOrder, seen: Seen) -> Answers:
     if not rest.pool:
         rest = replace(rest, pool=command.pool)
     if rest.order is not None:
-        rest = replace(rest, order=replace(rest.order, status=OrderStatus.PAID, paid_minor=command.paid_minor))
+        paid = replace(rest.order, status=OrderStatus.PAID, paid_minor=command.paid_minor, paid_at=at)
+        rest = replace(rest, order=paid)
     review = state.reviews.get(order_id, Review())
     return go_on(state, Step(order_id, seen, rest, review, Look(at), command.paid_minor))
 

@@ -56,6 +56,8 @@ class Look(NamedTuple):
     is_new: bool = False
     is_changed: bool = False
     for_twins: bool = False
+    for_rules: bool = False
+    """The rules have changed: what they held may go."""
     no_twins: frozenset[str] = frozenset()
     """Orders that count as over."""
     firm: frozenset[str] = frozenset()
@@ -160,6 +162,7 @@ def hold_for_review(
         return []
     answers: list[OrderHeldForReview | RequestReview] = []
     for doubt in found:
+        patience_ms = policy.review_warn_ms if doubt.deadline_ms is None else doubt.deadline_ms
         answers += [
             OrderHeldForReview(
                 order_id=order.internal_order_id,
@@ -172,7 +175,7 @@ def hold_for_review(
                 rule_id=doubt.rules[0],
                 rules=doubt.rules,
                 priority=doubt.priority,
-                overdue_at=look.at + (policy.review_warn_ms if doubt.deadline_ms is None else doubt.deadline_ms),
+                overdue_at=state.since(look.at) + patience_ms,
                 twin=doubt.twin,
                 paid_minor=order.paid_minor,
                 vip_level=envelope.vip_level,

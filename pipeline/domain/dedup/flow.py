@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from pipeline.domain import reasons
 from pipeline.domain.commands import CancelHold, ConfirmHold, PlaceHold, RequestReview
-from pipeline.domain.dedup.doubts import LIFTED_BY_CHANGE, Look, examine, hold_for_review
-from pipeline.domain.dedup.field_changes import ship_to_of, values_of
+from pipeline.domain.dedup.doubts import BUILT_IN, LIFTED_BY_CHANGE, Look, examine, hold_for_review
+from pipeline.domain.dedup.field_changes import buyer_token, ship_to_of, values_of
 from pipeline.domain.dedup.notes import DeadlineNoted, OrderKept, OrderNoted
 from pipeline.domain.dedup.state import UNPAID
 from pipeline.domain.dedup.values import Review, Seen, Standing, Waiting, address_sum, goods_sum
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.domain.dedup.doubts import Doubt, Finding
     from pipeline.domain.dedup.state import State
     from pipeline.domain.dedup.values import ReviewHold
+    from pipeline.domain.order_commands import DecideReview
     from pipeline.domain.orders import Order
 
 Answer = (
@@ -106,7 +107,7 @@ def go_on(state: State, step: Step) -> list[Answer]:
     stay = {hold.reason for hold in step.review.holds if hold not in lifted}
     new = [doubt for doubt in found.values() if doubt.reason not in stay]
     is_held = bool(new or stay)
-    answers += [_released(step, hold) for hold in lifted]
+    answers += [released(hold, order_id, at) for hold in lifted]
     if is_held or not step.paid:
         answers += _wait(state, step, finding, is_held=is_held)
     if new:
@@ -124,17 +125,22 @@ def _is_lifted(hold: ReviewHold, look: Look, found: Doubt | None) -> bool:
     """Say whether the cause of a hold is gone, where it was looked for; another twin is another cause."""
     if hold.reason == reasons.SUSPECTED_DUPLICATE:
         return look.for_twins and (found is None or found.twin != hold.twin)
+    if look.for_rules and not hold.rules[0].startswith(BUILT_IN):
+        return found is None
     return hold.reason in LIFTED_BY_CHANGE and found is None
 
 
-def _released(step: Step, hold: ReviewHold) -> ReviewReleased:
+def released(hold: ReviewHold, order_id: str, at: int, by: DecideReview | None = None) -> ReviewReleased:
+    """Say that a hold is lifted: by a reviewer, or because its cause is gone."""
     return ReviewReleased(
-        order_id=step.order_id,
-        at=step.look.at,
+        order_id=order_id,
+        at=at,
         from_state=hold.state,
         rule_version=hold.rule_version,
         reason=hold.reason,
         rules=hold.rules,
+        reviewer="" if by is None else by.reviewer,
+        note="" if by is None else by.note,
     )
 
 
@@ -150,9 +156,9 @@ def _wait(state: State, step: Step, finding: Finding, *, is_held: bool) -> list[
         answers.append(OrderKept(order_id=step.order_id, waiting=waiting))
     if step.look.is_new and not step.paid and order is not None:
         key = f"{UNPAID}|{step.order_id}|"
-        answers.append(DeadlineNoted(key=key, due_at=order.created_at + policy.unpaid_warn_ms))
+        answers.append(DeadlineNoted(key=key, due_at=state.since(order.created_at) + policy.unpaid_warn_ms))
     if holds:
-        answers.append(_place(step, finding, at + policy.hold_unpaid_ms))
+        answers.append(_place(step, finding, state.since(at) + policy.hold_unpaid_ms))
     return answers
 
 
@@ -170,20 +176,24 @@ def _send_on(step: Step, finding: Finding) -> list[Answer]:
 
 
 def _place(step: Step, finding: Finding, expires_at: int | None) -> PlaceHold:
-    waiting, envelope = step.waiting, step.waiting.envelope
+    waiting, envelope, order, at = step.waiting, step.waiting.envelope, step.waiting.order, step.look.at
+    sub_pool = SubPool.STOCK if envelope is None else envelope.sub_pool
+    paid_at = (order.paid_at if order is not None else None) or at
     return PlaceHold(
-        at=step.look.at,
+        at=at,
         pool=waiting.pool,
         order_id=step.order_id,
         units=waiting.units,
         ship_to=waiting.ship_to,
-        sub_pool=SubPool.STOCK if envelope is None else envelope.sub_pool,
+        sub_pool=sub_pool,
         may_split=envelope is not None and envelope.may_split,
         priority=waiting.priority,
         expires_at=expires_at,
         stock_gate=finding.stock_gate,
-        values_minor=() if waiting.order is None else values_of(waiting.order),
+        values_minor=() if order is None else values_of(order),
         paid_minor=step.pays if step.pays is not None else step.seen.paid_minor,
+        paid_at=paid_at if paid_at < at else 0,
+        buyer="" if order is None or sub_pool is not SubPool.FLASH else buyer_token(order),
     )
 
 

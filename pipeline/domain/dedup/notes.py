@@ -50,6 +50,12 @@ class AskParked(Note, frozen=True, kw_only=True):
     ask: Ask
 
 
+class ClockNoted(Note, frozen=True, kw_only=True):
+    """It is `at` by now, as the clock says."""
+
+    at: int
+
+
 class DeadlineNoted(Note, frozen=True, kw_only=True):
     """When something is due: `key` as in the table of deadlines."""
 

@@ -110,7 +110,14 @@ def confirm(state: State, command: ConfirmRefund) -> RefundPaid | RefundIgnored:
         return _ignored(command, reasons.UNKNOWN_REFUND)
     if case.state is not RefundState.APPROVED:
         return _ignored(command, case.state)
-    return RefundPaid(order_id=order_id, at=command.at, refund_id=refund_id, amount_minor=case.amount_minor)
+    return RefundPaid(
+        order_id=order_id,
+        at=command.at,
+        refund_id=refund_id,
+        amount_minor=case.amount_minor,
+        author=command.author,
+        note=command.note,
+    )
 
 
 def _ignored(command: RequestRefund | DecideRefund | ConfirmRefund, answer: str) -> RefundIgnored:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pipeline.domain.dedup.values import HoldState, Review, ReviewHold, Standing, Twins
 from pipeline.domain.events import OrderHeldForReview
 from pipeline.domain.order_events import (
+    OrderReviewedAgain,
     ReviewClaimed,
     ReviewIgnored,
     ReviewLeaseExpired,
@@ -31,6 +32,7 @@ ReviewEvent = (
     | ReviewReleased
     | ReviewRejected
     | ReviewIgnored
+    | OrderReviewedAgain
 )
 
 
@@ -59,7 +61,7 @@ def evolve(state: State, fact: ReviewEvent) -> None:
                 state.remind(key, fact.next_at)
         case ReviewReleased() | ReviewRejected():
             _lift(state, fact)
-        case ReviewIgnored():
+        case ReviewIgnored() | OrderReviewedAgain():
             pass
         case _:
             assert_never(fact)
@@ -68,7 +70,8 @@ def evolve(state: State, fact: ReviewEvent) -> None:
 def _raise(state: State, fact: OrderHeldForReview) -> None:
     order_id = fact.order_id
     state.orders[order_id] = replace(state.orders[order_id], standing=Standing.IN_REVIEW)
-    hold = ReviewHold(fact.reason, HoldState.RAISED, fact.at, fact.rules, fact.rule_version or "", fact.twin)
+    since = state.since(fact.at)
+    hold = ReviewHold(fact.reason, HoldState.RAISED, since, fact.rules, fact.rule_version or "", fact.twin)
     _put(state, order_id, hold)
     if fact.overdue_at is not None:
         state.remind(f"{OVERDUE}|{order_id}|{fact.reason}", fact.overdue_at)

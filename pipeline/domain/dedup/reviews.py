@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain import reasons
 from pipeline.domain.dedup.doubts import Look
-from pipeline.domain.dedup.flow import Answer, Step, cancel_and_refund, go_on
+from pipeline.domain.dedup.flow import Answer, Step, cancel_and_refund, go_on, released
 from pipeline.domain.dedup.values import Review, Waiting
-from pipeline.domain.order_events import ReviewClaimed, ReviewIgnored, ReviewRejected, ReviewReleased
+from pipeline.domain.order_events import OrderReviewedAgain, ReviewClaimed, ReviewIgnored, ReviewRejected
 
 if TYPE_CHECKING:
     from pipeline.domain.dedup.state import State
     from pipeline.domain.dedup.values import ReviewHold
-    from pipeline.domain.order_commands import ClaimReview, DecideReview
+    from pipeline.domain.order_commands import ClaimReview, DecideReview, ReviewAgain
 
-Reviewing = Answer | ReviewClaimed | ReviewRejected | ReviewIgnored
+Reviewing = Answer | ReviewClaimed | ReviewRejected | ReviewIgnored | OrderReviewedAgain
 
 
 def claim(state: State, command: ClaimReview) -> list[Reviewing]:
@@ -61,19 +61,7 @@ def _approve(state: State, command: DecideReview, own: list[ReviewHold]) -> list
         return [_ignored(command, reasons.NO_SUCH_HOLD)]
     if not seen.rest.units:
         return [_ignored(command, reasons.NEEDS_UNITS)]
-    answers: list[Reviewing] = [
-        ReviewReleased(
-            order_id=order_id,
-            at=at,
-            from_state=hold.state,
-            rule_version=hold.rule_version,
-            reason=hold.reason,
-            rules=hold.rules,
-            reviewer=command.reviewer,
-            note=command.note,
-        )
-        for hold in own
-    ]
+    answers: list[Reviewing] = [released(hold, order_id, at, command) for hold in own]
     left = tuple(hold for hold in review.holds if hold not in own)
     approved = [*review.approved, *(rule for hold in own for rule in hold.rules)]
     if left:
@@ -99,6 +87,19 @@ def _reject(state: State, command: DecideReview, own: list[ReviewHold]) -> list[
         for hold in own
     ]
     return [*rejected, *cancel_and_refund(state, pool, order_id, at, reasons.REVIEW_REJECTED)]
+
+
+def again(state: State, command: ReviewAgain) -> list[Reviewing]:
+    """Look at an order again that is held, under the rules in force: what they hold no more is let go."""
+    order_id, at = command.order_id, command.at
+    seen, review = state.orders.get(order_id), state.reviews.get(order_id, Review())
+    if seen is None or not review.holds or not isinstance(seen.rest, Waiting):
+        answer = reasons.NO_SUCH_HOLD
+        return [ReviewIgnored(order_id=order_id, at=at, reason="", reviewer=command.reviewer, answer=answer)]
+    told = OrderReviewedAgain(
+        order_id=order_id, at=at, from_state=seen.standing, to_state=seen.standing, reviewer=command.reviewer
+    )
+    return [told, *go_on(state, Step(order_id, seen, seen.rest, review, Look(at, for_rules=True)))]
 
 
 def _asked(state: State, command: ClaimReview | DecideReview) -> list[ReviewHold]:

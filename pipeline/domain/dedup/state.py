@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from pipeline.domain import order_policy
 from pipeline.domain.dedup import refund_state, review_state
 from pipeline.domain.dedup.agenda import Agenda
-from pipeline.domain.dedup.notes import AddressNoted, AskParked, DeadlineNoted, OrderKept, OrderNoted, StateShown
+from pipeline.domain.dedup.notes import (
+    AddressNoted,
+    AskParked,
+    ClockNoted,
+    DeadlineNoted,
+    OrderKept,
+    OrderNoted,
+    StateShown,
+)
 from pipeline.domain.dedup.refund_state import RefundEvent
 from pipeline.domain.dedup.review_state import ReviewEvent
 from pipeline.domain.dedup.values import (
@@ -62,6 +70,7 @@ RECENT_WITHIN_MS = 6 * DUPLICATE_WITHIN_MS
 RECENT_ORDERS_PER_RECEIVER_MAX = 32
 """A receiver with more orders in that time is no household: the oldest are forgotten."""
 POLICY = "orders"
+CLOCK = "now"
 UNPAID, CANCEL = "unpaid", "cancel"
 """The kinds of deadlines of an unpaid order."""
 
@@ -83,7 +92,8 @@ LaterEvent = (
 )
 RulesEvent = RulesActivated | RulesRepeated | RulesRefused
 Event = FirstEvent | LaterEvent | ReviewEvent | RefundEvent | RulesEvent
-Note = OrderNoted | OrderKept | StateShown | AddressNoted | AskParked | DeadlineNoted | RulesNoted
+SmallNote = StateShown | AddressNoted | AskParked | DeadlineNoted | ClockNoted | RulesNoted
+Note = OrderNoted | OrderKept | SmallNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,8 @@ class State:
 
     `orders` by order id, `receivers` by `pool|receiver key`, `reviews` by order id, `twins` by the id of the order that
     others are suspected to repeat, `deadlines` (when they are due) by `kind|order id|which`, `trims` (when) by
-    `order id|trim id`, `refunds` by `order id|refund id`, `policies` by POLICY, the active
-    `rulebook`.
+    `order id|trim id`, `refunds` by `order id|refund id`, `policies` by POLICY, the active `rulebook`, `clock` (ms UTC,
+    of the newest Tick, to the minute) by CLOCK.
     """
 
     orders: Memory[Seen]
@@ -105,12 +115,20 @@ class State:
     refunds: MutableMapping[str, RefundCase]
     policies: MutableMapping[str, OrderPolicy]
     rulebook: MutableMapping[str, ActiveRules]
+    clock: MutableMapping[str, int]
     agenda: Agenda = field(default_factory=Agenda, init=False, compare=False)
 
     def remind(self, key: str, due_at: int) -> None:
         """Put a deadline."""
         self.deadlines[key] = due_at
         self.agenda.note(key, due_at)
+
+    def since(self, at: int) -> int:
+        """Give from when a time limit of something that happened at `at` counts.
+
+        What comes late, or is replayed, has its whole time from when it came: it must not be over before it began.
+        """
+        return max(at, self.clock.get(CLOCK, 0))
 
     def policy(self) -> OrderPolicy:
         """Give the limits in force."""
@@ -130,13 +148,13 @@ def evolve(state: State, fact: Event | Note) -> None:
             pass
         case OrderKept():
             _keep(state, fact)
-        case StateShown() | AddressNoted() | AskParked() | DeadlineNoted() | RulesNoted():
+        case StateShown() | AddressNoted() | AskParked() | DeadlineNoted() | ClockNoted() | RulesNoted():
             _take_note(state, fact)
         case _:
             _evolve_later(state, fact)
 
 
-def _take_note(state: State, note: StateShown | AddressNoted | AskParked | DeadlineNoted | RulesNoted) -> None:
+def _take_note(state: State, note: SmallNote) -> None:
     match note:
         case StateShown():
             seen = state.orders[note.order_id]
@@ -149,6 +167,8 @@ def _take_note(state: State, note: StateShown | AddressNoted | AskParked | Deadl
             state.orders[note.order_id] = replace(seen, rest=replace(parked, asks=(*parked.asks, note.ask)))
         case DeadlineNoted():
             state.remind(note.key, note.due_at)
+        case ClockNoted():
+            state.clock[CLOCK] = note.at
         case RulesNoted():
             rules_active.evolve(state.rulebook, note)
         case _:
@@ -210,18 +230,7 @@ def _pay(state: State, fact: OrderPaid) -> None:
     if isinstance(seen.rest, Waiting):
         _forget_payment(state, order_id)
     standing = Standing.PAID if fact.to_state == Standing.PAID else Standing.IN_REVIEW
-    state.orders[order_id] = Seen(
-        standing,
-        seen.updated_at,
-        True,  # noqa: FBT003  the field's name is in Seen
-        seen.rest,
-        seen.rank,
-        fact.paid_minor,
-        seen.refunded_minor,
-        seen.vip_level,
-        seen.address,
-        seen.goods,
-    )
+    state.orders[order_id] = replace(seen, standing=standing, paid=True, paid_minor=fact.paid_minor)
 
 
 def _keep(state: State, note: OrderKept) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain.commands import RequestReview
 from pipeline.domain.events import HoldRepeated, StockFeedRefused, StockFeedRepeated
-from pipeline.domain.notes import AddressNoted, HoldNoted
+from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
 from pipeline.domain.order_commands import ConfirmCancel
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation.state import Event
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.domain.reservation.values import Pending
     from pipeline.domain.stock_commands import StockFeed
 
-Answer = Event | HoldNoted | AddressNoted | RoutingRequest | RequestReview | ConfirmCancel
+Answer = Event | HoldNoted | AddressNoted | BuyerNoted | RoutingRequest | RequestReview | ConfirmCancel
 Answers = tuple[Answer, ...]
 
 

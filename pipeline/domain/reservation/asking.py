@@ -24,6 +24,8 @@ class Asked(NamedTuple):
     at: int
     units: tuple[SkuUnits, ...]
     may_split: bool
+    buyer: str | None = None
+    """Who buys, where that counts; None: it was counted before."""
 
 
 class Found(NamedTuple):
@@ -51,6 +53,9 @@ def expand(state: State, pool: str, units: tuple[SkuUnits, ...]) -> tuple[SkuUni
 def find(state: State, asked: Asked) -> Found:
     """Find the units of an order, all of them or, where it may be split and goods are to come, some of them."""
     sub_pool = asked.sub_pool
+    too_many = _too_many_for_buyer(state, asked)
+    if too_many:
+        return Found(reason=reasons.TOO_MANY_FOR_ONE_BUYER, short=too_many)
     short = []
     for unit in asked.units:
         free = free_units(state, asked, unit.sku)
@@ -63,8 +68,8 @@ def find(state: State, asked: Asked) -> Found:
         return Found(reason=reasons.UNKNOWN_SKU, short=unknown)
     if sub_pool is SubPool.FLASH and not all(_is_open(state, asked, unit.sku) for unit in short):
         return Found(reason=reasons.FLASH_CLOSED, short=tuple(short))
-    too_many = any(unit.units > UNITS_ASKED_MAX for unit in short)
-    if sub_pool is not SubPool.STOCK or not asked.may_split or too_many:
+    is_absurd = any(unit.units > UNITS_ASKED_MAX for unit in short)
+    if sub_pool is not SubPool.STOCK or not asked.may_split or is_absurd:
         return Found(reason=reasons.SHORTAGE, short=tuple(short))
     waiting = {unit.sku: unit.units for unit in short}
     now = [SkuUnits(unit.sku, unit.units - waiting.get(unit.sku, 0)) for unit in asked.units]
@@ -81,6 +86,25 @@ def free_units(state: State, asked: Asked, sku: str) -> int:
         return 0
     balance = balance_of(state, asked.pool, asked.sub_pool, sku)
     return balance.on_hand - balance.held
+
+
+def limited(state: State, asked: Asked) -> tuple[SkuUnits, ...]:
+    """Give the units of an order that count for its buyer: those of flash sales with a limit for each."""
+    if asked.sub_pool is not SubPool.FLASH or asked.buyer is None:
+        return ()
+    flashes = [(unit, state.flashes.get(f"{asked.pool}|{unit.sku}")) for unit in asked.units]
+    return tuple([unit for unit, flash in flashes if flash is not None and flash.per_buyer_max])
+
+
+def _too_many_for_buyer(state: State, asked: Asked) -> tuple[SkuUnits, ...]:
+    """Give the units that are more than one buyer is given, what was given before included."""
+    found = []
+    for unit in limited(state, asked):
+        key = f"{asked.pool}|{unit.sku}"
+        left = state.flashes[key].per_buyer_max - state.flash_buyers.get(f"{key}|{asked.buyer}", 0)
+        if unit.units > left:
+            found.append(SkuUnits(unit.sku, unit.units - left))
+    return tuple(found)
 
 
 def _is_open(state: State, asked: Asked, sku: str) -> bool:

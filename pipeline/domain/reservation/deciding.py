@@ -35,15 +35,17 @@ from pipeline.domain.reservation.answers import Answers, repeated
 from pipeline.domain.reservation.balances import summed
 from pipeline.domain.reservation.changes import expedite, readdress, trim
 from pipeline.domain.reservation.feeds import feed
-from pipeline.domain.reservation.holds import approve, cancel_unrouted, confirm, place, set_free
+from pipeline.domain.reservation.holds import cancel_unrouted, confirm, decide_frozen, place, set_free
 from pipeline.domain.reservation.state import State, evolve, part_of, ready
 from pipeline.domain.reservation.ticks import tick
 from pipeline.domain.reservation.values import EMPTY, HoldState
 from pipeline.domain.routing_commands import CancelRoute, RouteOrder, SettleAllocation
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
-    ApproveHold,
     CloseInbound,
+    CorrectStock,
+    CountStock,
+    DecideHold,
     DefineBundle,
     OpenFlash,
     SetSafety,
@@ -59,7 +61,7 @@ __all__ = ["State", "StockCommand", "decide", "evolve"]
 StockCommand = (
     PlaceHold
     | ConfirmHold
-    | ApproveHold
+    | DecideHold
     | CancelHold
     | TrimHold
     | ExpediteHold
@@ -79,7 +81,7 @@ def decide(state: State, command: StockCommand) -> Answers:
             return _place(state, command)
         case ConsumeHold() | ReleaseHold():
             return _settle(state, command)
-        case ConfirmHold() | ApproveHold() | CancelHold() | TrimHold() | ExpediteHold() | ReplaceAddress():
+        case ConfirmHold() | DecideHold() | CancelHold() | TrimHold() | ExpediteHold() | ReplaceAddress():
             return _change_hold(state, command)
         case Tick():
             return tick(state, command)
@@ -87,6 +89,8 @@ def decide(state: State, command: StockCommand) -> Answers:
             RegisterWarehouse()
             | ReceiveStock()
             | AdjustStock()
+            | CountStock()
+            | CorrectStock()
             | AnnounceInbound()
             | CloseInbound()
             | TransferStock()
@@ -103,13 +107,13 @@ def decide(state: State, command: StockCommand) -> Answers:
 
 
 def _change_hold(
-    state: State, command: ConfirmHold | ApproveHold | CancelHold | TrimHold | ExpediteHold | ReplaceAddress
+    state: State, command: ConfirmHold | DecideHold | CancelHold | TrimHold | ExpediteHold | ReplaceAddress
 ) -> Answers:
     match command:
         case ConfirmHold():
             return confirm(state, command)
-        case ApproveHold():
-            return approve(state, command)
+        case DecideHold():
+            return decide_frozen(state, command)
         case CancelHold():
             return _cancel(state, command)
         case TrimHold():
@@ -139,7 +143,7 @@ def _place(state: State, command: PlaceHold) -> Answers:
         if unit.units > balance.on_hand - balance.held or (queues and prefix + unit.sku in queues):
             return place(state, command)
     return (
-        HoldPlaced(order_id=order_id, at=at, pool=pool, units=command.units),
+        HoldPlaced(order_id=order_id, at=at, pool=pool, units=command.units, paid_at=command.paid_at or None),
         RouteOrder(
             at=at,
             pool=pool,
@@ -197,7 +201,7 @@ def _cancel(state: State, command: CancelHold) -> Answers:
     order_id, pool, at, reason = command.order_id, command.pool, command.at, command.reason
     hold = state.holds.get(order_id)
     if hold is not None and order_id in state.pending:
-        return cancel_unrouted(state, command, hold)
+        return cancel_unrouted(state, command, hold, reason)
     if hold is None or hold.state is not HoldState.HELD or not hold.units:
         answer = "no hold" if hold is None else "settled" if hold.state is HoldState.HELD else hold.state
         return (repeated(command, order_id, answer),)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.domain.events import HoldReleased
-from pipeline.domain.notes import AddressNoted, HoldNoted
+from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation.balances import apart, less, move, summed
+from pipeline.domain.reservation.limits import alarm_after, first_alarm
 from pipeline.domain.reservation.stock_facts import divide, sell
 from pipeline.domain.reservation.values import Hold, HoldState, Pending, Wait
 from pipeline.domain.stock_events import (
     HoldConfirmed,
+    HoldDecided,
     HoldExpedited,
     HoldExpired,
     HoldFilled,
+    HoldOverdue,
     HoldReaddressed,
     HoldTrimmed,
     StockEvent,
@@ -47,8 +50,10 @@ def stock_fact(state: State, event: StockEvent) -> None:
             _trim(state, event)
         case HoldExpedited():
             _expedite(state, event)
-        case TrimRefused() | HoldReaddressed():
+        case TrimRefused() | HoldReaddressed() | HoldDecided():
             pass
+        case HoldOverdue():
+            put_hold(state, event.order_id, replace(state.holds[event.order_id], alarm_at=event.next_at or 0))
         case _:
             divide(state, event)
 
@@ -56,8 +61,13 @@ def stock_fact(state: State, event: StockEvent) -> None:
 # --- holds that routing does not know yet ---
 
 
-def note(state: State, fact: HoldNoted | AddressNoted) -> None:
-    """Remember what an order will be routed with."""
+def note(state: State, fact: HoldNoted | AddressNoted | BuyerNoted) -> None:
+    """Remember what an order will be routed with, or what its buyer was given of a flash sale."""
+    if isinstance(fact, BuyerNoted):
+        for unit in fact.units:
+            key = f"{fact.pool}|{unit.sku}|{fact.buyer}"
+            state.flash_buyers[key] = state.flash_buyers.get(key, 0) + unit.units
+        return
     if isinstance(fact, AddressNoted):
         state.pending[fact.order_id] = replace(state.pending[fact.order_id], ship_to=fact.ship_to)
         return
@@ -75,6 +85,12 @@ def note(state: State, fact: HoldNoted | AddressNoted) -> None:
         paid_minor=fact.paid_minor,
     )
     put_pending(state, fact.order_id, pending)
+
+
+def put_hold(state: State, order_id: str, hold: Hold) -> None:
+    """Put a hold, and when it is overdue."""
+    state.holds[order_id] = hold
+    state.alarms.note(order_id, hold.alarm_at)
 
 
 def put_pending(state: State, order_id: str, pending: Pending) -> None:
@@ -123,7 +139,12 @@ def _unwait(state: State, order_id: str, units: Iterable[SkuUnits]) -> None:
 def give_up(state: State, event: GivingUp, hold_state: HoldState) -> None:
     """Take what an event gives up out of a hold, and out of the queues. Balances in stock are the caller's."""
     order_id, hold = event.order_id, state.holds[event.order_id]
-    state.holds[order_id] = Hold(hold_state, less(hold.units, event.units))
+    units = less(hold.units, event.units)
+    if isinstance(event, HoldTrimmed):
+        alarm_at = alarm_after(hold, hold_state, event.at)
+        put_hold(state, order_id, replace(hold, state=hold_state, units=units, alarm_at=alarm_at))
+    else:
+        put_hold(state, order_id, Hold(hold_state, units))
     if event.waiting:
         _unwait(state, order_id, event.waiting)
         if state.pending[order_id].sub_pool is SubPool.PRESALE:
@@ -142,7 +163,12 @@ def free(state: State, event: HoldExpired | HoldTrimmed) -> None:
 
 def _confirm(state: State, event: HoldConfirmed) -> None:
     order_id, hold = event.order_id, state.holds[event.order_id]
-    state.holds[order_id] = replace(hold, state=HoldState(event.to_state))
+    to_state, paid_at = HoldState(event.to_state), hold.paid_at
+    if event.from_state == HoldState.TENTATIVE:
+        paid_at, alarm_at = event.at, first_alarm(to_state, event.at, event.at)
+    else:
+        alarm_at = alarm_after(hold, to_state, event.at)
+    put_hold(state, order_id, replace(hold, state=to_state, paid_at=paid_at, alarm_at=alarm_at))
     pending = state.pending[order_id]
     if state.safety and event.from_state == HoldState.TENTATIVE:
         sell(state, event, pending.units)
@@ -163,7 +189,9 @@ def _fill(state: State, event: HoldFilled) -> None:
         move(state.stock, f"{pool}|", event.units, 0, 1)
     sums = summed((*hold.units, *event.units))
     units = tuple([SkuUnits(sku, sums[sku]) for sku in sorted(sums)])
-    state.holds[order_id] = Hold(HoldState(event.to_state), units)
+    to_state = HoldState(event.to_state)
+    alarm_at = alarm_after(hold, to_state, event.at)
+    put_hold(state, order_id, replace(hold, state=to_state, units=units, alarm_at=alarm_at))
     if event.to_state == HoldState.HELD:
         drop_pending(state, order_id)
 

@@ -11,6 +11,7 @@ from pipeline.domain.network_commands import DescribeSkus, SetRoutingPlan, Withd
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation.answers import Answers, feed_id_of, refused_feed, repeated_feed
 from pipeline.domain.reservation.balances import summed
+from pipeline.domain.reservation.counts import correct, count
 from pipeline.domain.reservation.network import pass_on
 from pipeline.domain.reservation.serving import Serving, serve_free
 from pipeline.domain.reservation.stock_facts import arrivals, promised
@@ -20,6 +21,8 @@ from pipeline.domain.routing_commands import OpenWarehouse, StockShelf
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
     CloseInbound,
+    CorrectStock,
+    CountStock,
     DefineBundle,
     OpenFlash,
     SetSafety,
@@ -40,20 +43,22 @@ def feed(state: State, command: StockFeed | NetworkCommand) -> Answers:
     if f"{command.pool}|{feed_id_of(command)}" in state.feeds:
         return (repeated_feed(command),)
     match command:
-        case (
-            RegisterWarehouse()
-            | ReceiveStock()
-            | AdjustStock()
-            | AnnounceInbound()
-            | SetRoutingPlan()
-            | DescribeSkus()
-            | WithdrawWarehouse()
-        ):
+        case CorrectStock():
+            return correct(state, command)
+        case CloseInbound() | TransferStock() | OpenFlash() | DefineBundle() | SetSafety():
+            return _of_planner(state, command)
+        case _:
             return _of_warehouse(state, command)
+
+
+def _of_planner(state: State, command: CloseInbound | TransferStock | OpenFlash | DefineBundle | SetSafety) -> Answers:
+    match command:
         case CloseInbound():
             return close_inbound(state, command)
-        case TransferStock() | OpenFlash():
-            return transfer(state, command) if isinstance(command, TransferStock) else open_flash(state, command)
+        case TransferStock():
+            return transfer(state, command)
+        case OpenFlash():
+            return open_flash(state, command)
         case DefineBundle():
             return bundle(state, command)
         case SetSafety():
@@ -74,7 +79,8 @@ def _watch(command: SetSafety) -> SafetySet:
 
 
 def _of_warehouse(
-    state: State, command: RegisterWarehouse | ReceiveStock | AdjustStock | AnnounceInbound | NetworkCommand
+    state: State,
+    command: RegisterWarehouse | ReceiveStock | AdjustStock | CountStock | AnnounceInbound | NetworkCommand,
 ) -> Answers:
     known = state.networks.get(command.pool)
     warehouses = known.warehouses if known is not None else ()
@@ -85,6 +91,8 @@ def _of_warehouse(
             return _receive(state, command, warehouses)
         case AdjustStock():
             return _adjust(state, command, warehouses)
+        case CountStock():
+            return count(command, warehouses)
         case AnnounceInbound():
             return announce(state, command, warehouses)
         case SetRoutingPlan() | DescribeSkus() | WithdrawWarehouse():

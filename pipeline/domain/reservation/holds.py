@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from pipeline.domain import reasons
 from pipeline.domain.commands import PlaceHold, RequestReview
 from pipeline.domain.events import HoldPlaced, HoldRefused, HoldReleased, OrderCancelled, RefundDue
-from pipeline.domain.notes import HoldNoted
+from pipeline.domain.notes import BuyerNoted, HoldNoted
 from pipeline.domain.order_commands import ConfirmCancel
 from pipeline.domain.orders import SubPool, fulfilment_id
 from pipeline.domain.reservation.answers import Answer, Answers, repeated, route, waiting_of
-from pipeline.domain.reservation.asking import Asked, Found, expand, find
+from pipeline.domain.reservation.asking import Asked, Found, expand, find, limited
 from pipeline.domain.reservation.balances import summed
 from pipeline.domain.reservation.safeguards import QUIET, Alarm, look
 from pipeline.domain.reservation.serving import serve_free
 from pipeline.domain.reservation.ticks import from_flash
 from pipeline.domain.reservation.values import UNROUTED, HoldState
 from pipeline.domain.routing_commands import RouteOrder
-from pipeline.domain.stock_events import HoldConfirmed, HoldRegained
+from pipeline.domain.stock_events import HoldConfirmed, HoldDecided, HoldRegained
 
 if TYPE_CHECKING:
     from pipeline.domain.commands import CancelHold, ConfirmHold, ReleaseHold
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pipeline.domain.orders import SkuUnits
     from pipeline.domain.reservation.state import State
     from pipeline.domain.reservation.values import Hold, Pending
-    from pipeline.domain.stock_commands import ApproveHold
+    from pipeline.domain.stock_commands import DecideHold
 
-    Freeing = CancelHold | ReleaseHold | TrimHold
+    Freeing = CancelHold | DecideHold | ReleaseHold | TrimHold
 
 SHORT_NAMED_MAX = 5
 """How many of the SKUs that were missing a refusal names."""
@@ -40,10 +40,12 @@ def place(state: State, command: PlaceHold) -> Answers:
     units = expand(state, pool, command.units)
     # Nobody said what each part of a bundle is worth.
     values = command.values_minor if units is command.units else ()
-    asked = Asked(pool, command.sub_pool, at, units, command.may_split)
+    asked = Asked(pool, command.sub_pool, at, units, command.may_split, command.buyer)
     found = find(state, asked)
     if found.reason:
         return _refuse(command, found)
+    bought = limited(state, asked)
+    notes = (BuyerNoted(pool=pool, buyer=command.buyer, units=bought),) if bought else ()
     is_tentative = command.expires_at is not None
     alarm = QUIET if is_tentative else _alarm(state, asked, found, command.stock_gate)
     to_state = HoldState.TENTATIVE if is_tentative else _goes_to(alarm, waits=bool(found.waiting))
@@ -58,12 +60,13 @@ def place(state: State, command: PlaceHold) -> Answers:
         waiting=found.waiting,
         expires_at=command.expires_at,
         expanded=units is not command.units,
+        paid_at=command.paid_at or None,
         rule_version=alarm.rule_version,
     )
     if to_state is HoldState.HELD:
-        return placed, *alarm.events, _route_at_once(command, units, values)
+        return *notes, placed, *alarm.events, _route_at_once(command, units, values)
     noted = _noted(command, units, values)
-    return noted, placed, *alarm.events, *alarm.review(at, pool, order_id)
+    return *notes, noted, placed, *alarm.events, *alarm.review(at, pool, order_id)
 
 
 def _noted(command: PlaceHold, units: tuple[SkuUnits, ...], values_minor: tuple[int, ...]) -> HoldNoted:
@@ -135,7 +138,7 @@ def confirm(state: State, command: ConfirmHold) -> Answers:
     return _go_on(command, hold, pending, alarm)
 
 
-def _go_on(command: ConfirmHold | ApproveHold, hold: Hold, pending: Pending, alarm: Alarm) -> Answers:
+def _go_on(command: ConfirmHold | DecideHold, hold: Hold, pending: Pending, alarm: Alarm) -> Answers:
     at, order_id = command.at, command.order_id
     to_state = _goes_to(alarm, waits=bool(pending.waiting))
     confirmed = HoldConfirmed(
@@ -177,17 +180,28 @@ def _regain(state: State, command: ConfirmHold, pending: Pending) -> Answers:
     return regained, *alarm.events, *alarm.review(at, pool, order_id), *routed
 
 
-def approve(state: State, command: ApproveHold) -> Answers:
-    """Let an order go on that was frozen."""
+def decide_frozen(state: State, command: DecideHold) -> Answers:
+    """Let an order go on that was frozen, or cancel it, as a reviewer says."""
     hold = state.holds.get(command.order_id)
     if hold is None or hold.state is not HoldState.FROZEN:
         return (repeated(command, command.order_id, "no hold" if hold is None else hold.state),)
-    return _go_on(command, hold, state.pending[command.order_id], QUIET)
+    decided = HoldDecided(
+        order_id=command.order_id,
+        at=command.at,
+        to_state="released" if command.approve else "rejected",
+        pool=command.pool,
+        reason=reasons.STOCK_PROTECTION,
+        reviewer=command.reviewer,
+        note=command.note,
+    )
+    if command.approve:
+        return decided, *_go_on(command, hold, state.pending[command.order_id], QUIET)
+    return decided, *cancel_unrouted(state, command, hold, reasons.REVIEW_REJECTED)
 
 
-def cancel_unrouted(state: State, command: CancelHold, hold: Hold) -> Answers:
+def cancel_unrouted(state: State, command: CancelHold | DecideHold, hold: Hold, reason: str) -> Answers:
     """Cancel an order that routing does not know of: its units are free at once. A paid one is cancelled with that."""
-    order_id, at, pool, reason = command.order_id, command.at, command.pool, command.reason
+    order_id, at, pool = command.order_id, command.at, command.pool
     released = HoldReleased(
         order_id=order_id,
         at=at,

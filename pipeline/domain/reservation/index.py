@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.domain.reservation.ranked import Ranked
+from pipeline.domain.ranked import Ranked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from pipeline.domain.stock_events import HoldFilled
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pipeline.domain.reservation.ranked import Ranked
+    from pipeline.domain.ranked import Ranked
     from pipeline.domain.reservation.state import State
 
 FILLS_PER_RECORD_MAX = 5_000

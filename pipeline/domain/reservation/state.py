@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from pipeline.domain.alarms import Alarms
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import (
     CancelRequested,
@@ -22,11 +23,12 @@ from pipeline.domain.events import (
     StockReceived,
     WarehouseRegistered,
 )
-from pipeline.domain.notes import AddressNoted, HoldNoted
+from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation.balances import apart, move
 from pipeline.domain.reservation.facts import drop_pending, give_up, note, stock_fact, wait_for
 from pipeline.domain.reservation.index import Index
+from pipeline.domain.reservation.limits import first_alarm
 from pipeline.domain.reservation.stock_facts import arrive, replenish, sell
 from pipeline.domain.reservation.values import Hold, HoldState, Network
 from pipeline.domain.stock_events import HoldRegained, StockEvent
@@ -54,7 +56,7 @@ Event = (
     | HoldRegained
     | StockEvent
 )
-Fact = Event | HoldNoted | AddressNoted
+Fact = Event | HoldNoted | AddressNoted | BuyerNoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class State:
     """`stock` by `pool|SKU`, `holds` by order id, `feeds` (the feed's time) by `pool|feed id`, `networks` by pool.
 
     `sub_stock` by `pool|sub-pool|SKU`, `in_transit` (units), `flashes`, `bundles` and `safety` by `pool|SKU`,
-    `inbounds` by `pool|inbound id`, `pending` and `apart` (where units are held, if not in stock) by order id, `waits`
-    by `order id|SKU`.
+    `flash_buyers` (units that a buyer was given) by `pool|SKU|buyer`, `inbounds` by `pool|inbound id`, `pending` and
+    `apart` (where units are held, if not in stock) by order id, `waits` by `order id|SKU`. `alarms` and `index` follow
+    from these.
     """
 
     stock: MutableMapping[str, Balance]
@@ -79,6 +82,8 @@ class State:
     pending: MutableMapping[str, Pending]
     waits: MutableMapping[str, Wait]
     apart: MutableMapping[str, SubPool]
+    flash_buyers: MutableMapping[str, int]
+    alarms: Alarms = field(init=False, compare=False, default_factory=Alarms)
     index: Index = field(init=False, compare=False, default_factory=Index)
 
 
@@ -106,6 +111,7 @@ def evolve(state: State, fact: Fact) -> None:
         case CancelRequested():
             hold = state.holds[fact.order_id]
             state.holds[fact.order_id] = Hold(HoldState.CANCELLING, hold.units, hold.consumed, hold.released)
+            state.alarms.note(fact.order_id, 0)
         case RefundDue():
             state.holds[fact.order_id] = Hold(HoldState.REFUND_DUE)
             drop_pending(state, fact.order_id)
@@ -116,7 +122,7 @@ def evolve(state: State, fact: Fact) -> None:
         case WarehouseRegistered() | StockReceived() | StockAdjusted() | StockFeedRefused():
             state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
             _feed(state, fact)
-        case HoldNoted() | AddressNoted():
+        case HoldNoted() | AddressNoted() | BuyerNoted():
             note(state, fact)
         case _:
             stock_fact(state, fact)
@@ -131,7 +137,12 @@ def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
     """Hold what is there, and queue the order for the rest."""
     order_id, pool = event.order_id, event.pool
     hold_state = HoldState(event.to_state)
-    state.holds[order_id] = Hold(hold_state, event.units)
+    paid_at = alarm_at = 0
+    if hold_state is not HoldState.TENTATIVE:
+        paid_at = event.at if isinstance(event, HoldRegained) or event.paid_at is None else event.paid_at
+        alarm_at = first_alarm(hold_state, paid_at, event.at)
+    state.holds[order_id] = Hold(hold_state, event.units, (), (), paid_at, alarm_at)
+    state.alarms.note(order_id, alarm_at)
     if event.sub_pool is SubPool.FLASH:
         state.apart[order_id] = SubPool.FLASH
         move(state.sub_stock, apart(pool, SubPool.FLASH), event.units, 0, 1)
@@ -180,7 +191,11 @@ def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
     else:
         released += (part,)
     units = tuple(SkuUnits(sku, count) for sku, count in left.items() if count)
+    if units:
+        state.holds[event.order_id] = Hold(hold.state, units, consumed, released, hold.paid_at, hold.alarm_at)
+        return
     state.holds[event.order_id] = Hold(hold.state, units, consumed, released)
+    state.alarms.note(event.order_id, 0)
 
 
 def _feed(state: State, event: WarehouseRegistered | StockReceived | StockAdjusted | StockFeedRefused) -> None:

@@ -28,23 +28,12 @@ if TYPE_CHECKING:
 
     from pipeline.domain.events import HoldPlaced, StockAdjusted, StockReceived
     from pipeline.domain.reservation.state import State
-    from pipeline.domain.stock_events import HoldConfirmed, HoldRegained
+    from pipeline.domain.stock_events import DividingEvent, HoldConfirmed, HoldRegained
 
-Dividing = (
-    StockTransferred
-    | FlashOpened
-    | FlashClosed
-    | InboundAnnounced
-    | InboundClosed
-    | BundleDefined
-    | SafetySet
-    | ReplenishmentDue
-    | HotSeller
-)
 replace = msgspec.structs.replace
 
 
-def divide(state: State, event: Dividing) -> None:
+def divide(state: State, event: DividingEvent) -> None:
     """Apply an event."""
     match event:
         case StockTransferred() | FlashOpened() | FlashClosed():
@@ -75,12 +64,14 @@ def _transfer(state: State, event: StockTransferred | FlashOpened | FlashClosed)
     match event:
         case FlashOpened():
             state.feeds[f"{pool}|{event.flash_id}"] = event.at
-            state.flashes[key] = Flash(event.flash_id, event.opens_at, event.closes_at)
+            state.flashes[key] = Flash(event.flash_id, event.opens_at, event.closes_at, event.per_buyer_max)
             if state.index.is_built:
                 state.index.closings.put(key, (event.closes_at,))
             transfer(state, pool, unit, SubPool.STOCK, SubPool.FLASH)
         case FlashClosed():
             state.flashes.pop(key)
+            for buyer in [one for one in state.flash_buyers if one.startswith(f"{key}|")]:
+                state.flash_buyers.pop(buyer)
             state.index.closings.drop(key)
             transfer(state, pool, unit, SubPool.FLASH, SubPool.STOCK)
         case StockTransferred():

@@ -118,6 +118,7 @@ def open_flash(state: State, command: OpenFlash) -> Answers:
             units=command.units,
             opens_at=command.opens_at,
             closes_at=command.closes_at,
+            per_buyer_max=command.per_buyer_max,
         ),
     )
 

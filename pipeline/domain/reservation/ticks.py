@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.domain.orders import SubPool
 from pipeline.domain.reservation.answers import Answer, Answers, waiting_of
 from pipeline.domain.reservation.balances import balance_of
+from pipeline.domain.reservation.limits import overdue
 from pipeline.domain.reservation.serving import Serving
 from pipeline.domain.reservation.state import ready
 from pipeline.domain.stock_events import FlashClosed, HoldExpired, StockTransferred
@@ -44,7 +45,7 @@ def tick(state: State, command: Tick) -> Answers:
         serving.presale(dict.fromkeys(sorted(index.presales), 0))
         free.update(dict.fromkeys(sorted(index.backorders), 0))
     serving.free(free)
-    return (*answers, *serving.answers)
+    return (*overdue(state, at), *answers, *serving.answers)
 
 
 def _expire(state: State, order_id: str, at: int) -> HoldExpired:

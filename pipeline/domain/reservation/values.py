@@ -52,6 +52,10 @@ class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     units: tuple[SkuUnits, ...] = ()
     consumed: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
+    paid_at: int = 0
+    """When it was paid, while it has not shipped (ms UTC)."""
+    alarm_at: int = 0
+    """When it is overdue next (ms UTC); 0: not any more, or not yet."""
 
     def is_settled(self) -> bool:
         """Say whether nothing is held any more, or waited for."""
@@ -109,6 +113,8 @@ class Flash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flash_id: str
     opens_at: int
     closes_at: int
+    per_buyer_max: int = 0
+    """How many units one buyer is given in all; 0: as many as there are."""
 
 
 class Inbound(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -21,6 +21,7 @@ from pipeline.domain.events import CancelRequested
 from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import SkuUnits, fulfilment_id
 from pipeline.domain.routing.by_plan import Chosen, by_plan, with_money
+from pipeline.domain.routing.counting import counted, settled
 from pipeline.domain.routing.floor import expedited, express, is_express, scanned, scanned_out, waves
 from pipeline.domain.routing.moves import fulfilment_of, redirected, reported, rerouted
 from pipeline.domain.routing.regions import distance_km
@@ -30,6 +31,7 @@ from pipeline.domain.routing_commands import (
     AdoptPlan,
     CancelRoute,
     CloseWarehouse,
+    CountShelf,
     ExpediteRoute,
     NoteProducts,
     OpenWarehouse,
@@ -40,6 +42,7 @@ from pipeline.domain.routing_commands import (
     ScanItem,
     ScanOutbound,
     SettleAllocation,
+    SettleCount,
     StockShelf,
 )
 from pipeline.domain.routing_events import PlanAdopted, ProductsNoted, WarehouseClosed
@@ -53,6 +56,7 @@ from pipeline.domain.shipping_events import (
     ShelfStocked,
     WarehouseOpened,
 )
+from pipeline.domain.stock_commands import CorrectStock
 
 if TYPE_CHECKING:
     from pipeline.domain.routing.values import Part, Route
@@ -62,7 +66,8 @@ __all__ = ["State", "decide", "evolve"]
 NO_ROUTE = "no route"
 SETTLED = "settled"
 
-Answers = tuple[Event | AddressNoted | IssueWaybill | CancelFulfilment | ReleaseHold | ConsumeHold, ...]
+Answers = tuple[Event | AddressNoted | IssueWaybill | CancelFulfilment | ReleaseHold | ConsumeHold | CorrectStock, ...]
+OfParts = ReportStop | RedirectRoute | ExpediteRoute | ScanItem | ScanOutbound
 Offer = tuple[Warehouse, float, list[int]]
 """A candidate: how far it is in kilometres, and how many of the units of each line it could ship."""
 
@@ -81,10 +86,21 @@ def decide(state: State, command: RoutingCommand) -> Answers:
         case StockShelf() | OpenWarehouse() | CloseWarehouse() | AdoptPlan() | NoteProducts():
             return (_of_network(command),)
         case _:
+            return _of_floor(state, command)
+
+
+def _of_floor(state: State, command: CountShelf | SettleCount | OfParts) -> Answers:
+    """Take what is told of a warehouse's shelves, and of routed parts."""
+    match command:
+        case CountShelf():
+            return counted(state, command)
+        case SettleCount():
+            return (settled(state, command),)
+        case _:
             return _of_parts(state, command)
 
 
-def _of_parts(state: State, command: ReportStop | RedirectRoute | ExpediteRoute | ScanItem | ScanOutbound) -> Answers:
+def _of_parts(state: State, command: OfParts) -> Answers:
     """Take what is asked or told of an order's routed parts."""
     standing = _standing(state.routes.get(command.order_id))
     match command:

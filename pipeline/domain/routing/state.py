@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from pipeline.domain.events import CancelRequested
+from pipeline.domain.routing.counting import evolve_count
 from pipeline.domain.routing.floor_state import FloorEvent, evolve_floor
 from pipeline.domain.routing.plan import Product
 from pipeline.domain.routing.values import (
@@ -22,7 +23,7 @@ from pipeline.domain.routing.values import (
     free,
     put_part,
 )
-from pipeline.domain.routing_events import PlanAdopted, ProductsNoted, WarehouseClosed
+from pipeline.domain.routing_events import CountSettled, PlanAdopted, ProductsNoted, ShelfCounted, WarehouseClosed
 from pipeline.domain.shipping_events import (
     AllocationSettled,
     OrderRouted,
@@ -47,6 +48,8 @@ Event = (
     | CancelRequested
     | AllocationSettled
     | ShelfStocked
+    | ShelfCounted
+    | CountSettled
     | WarehouseOpened
     | WarehouseClosed
     | PlanAdopted
@@ -74,6 +77,8 @@ def evolve(state: State, event: Event | AddressNoted) -> None:
             _settle(state, event)
         case RouteRepeated():
             pass
+        case ShelfCounted() | CountSettled():
+            evolve_count(state, event)
         case ShelfStocked() | WarehouseOpened() | WarehouseClosed() | PlanAdopted() | ProductsNoted():
             _evolve_network(state, event)
         case _:

@@ -120,6 +120,14 @@ class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     same_city: bool = False
 
 
+class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A correction that a count asked for, and that is on its way: it is not in the shelf yet."""
+
+    warehouse: str
+    sku: str
+    change_units: int
+
+
 class Present:
     """Which parts of `floor` are in which warehouse: built when it is first asked for, and kept up from there on."""
 
@@ -157,7 +165,8 @@ class State:
 
     `warehouses` and `plans` by pool, `shelves` by `pool|warehouse|SKU`, `routes` by order id, `products` by
     `pool|SKU`; `loads`, `closures` (since when, ms UTC) and `waves` (the newest one's time) by `pool|warehouse`;
-    `floor` and `moves` by fulfilment id, `addresses` by order id. `present` is an index, derived from `floor`.
+    `floor` and `moves` by fulfilment id, `addresses` by order id, `counts` by `pool|feed id`. `present` is an index,
+    derived from `floor`.
     """
 
     warehouses: MutableMapping[str, Warehouses]
@@ -171,6 +180,7 @@ class State:
     moves: MutableMapping[str, Move]
     addresses: MutableMapping[str, ShipTo]
     waves: MutableMapping[str, int]
+    counts: MutableMapping[str, Count]
     present: Present = field(init=False, default_factory=Present)
 
 

@@ -11,12 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
 from pipeline.domain import reasons
-from pipeline.domain.commands import ConsumeHold, Report, ReportShipment, StopTracking, TrackShipment
+from pipeline.domain.commands import ConsumeHold, Report, ReportShipment, StopTracking, Tick, TrackShipment
 from pipeline.domain.orders import order_of
 from pipeline.domain.shipping_events import (
     ReportIgnored,
     ReportParked,
     ShipmentMoved,
+    ShipmentSilent,
     ShipmentTracked,
     TrackingStopped,
 )
@@ -39,10 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["State", "decide", "evolve"]
 
 Answers = tuple[Event | ConsumeHold, ...]
+ALARMS_PER_TICK_MAX = 500
 
 
 def decide(state: State, command: TrackingCommand) -> Answers:
     """Answers a command."""
+    if isinstance(command, Tick):
+        return _tick(state, command)
     shipment = state.shipments.get(command.fulfilment_id)
     match command:
         case ReportShipment():
@@ -53,6 +57,28 @@ def decide(state: State, command: TrackingCommand) -> Answers:
             return _stop(state, command, shipment)
         case _:
             assert_never(command)
+
+
+def _tick(state: State, command: Tick) -> tuple[ShipmentSilent, ...]:
+    """Say of which parcels nothing was heard for too long: once, and again only when they were heard of meanwhile."""
+    shipments = state.shipments
+    alarms = ((key, shipment.alarm_at) for key, shipment in shipments.items())
+    due = state.alarms.due(alarms, command.at, ALARMS_PER_TICK_MAX)
+    return tuple([_silent(key, shipments[key], command.at) for key in due])
+
+
+def _silent(key: str, shipment: Shipment, at: int) -> ShipmentSilent:
+    return ShipmentSilent(
+        order_id=order_of(key),
+        at=at,
+        from_state=shipment.status,
+        to_state=shipment.status,
+        fulfilment_id=key,
+        pool=shipment.pool,
+        carrier=shipment.carrier,
+        waybill_no=shipment.waybill_no,
+        due_at=shipment.alarm_at,
+    )
 
 
 def _track(state: State, command: TrackShipment) -> Answers:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
+from pipeline.domain.alarms import Alarms
 from pipeline.domain.commands import Report
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.shipping_events import (
     ReportIgnored,
     ReportParked,
     ShipmentMoved,
+    ShipmentSilent,
     ShipmentTracked,
     TrackingStopped,
 )
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 PARKED_REPORTS_MAX = 32
 """Of the reports that come before their parcel, the newest so many are kept: a later one tells more."""
 
-Event = ShipmentTracked | ShipmentMoved | ReportParked | ReportIgnored | TrackingStopped
+SILENT_MS = 7 * 24 * 60 * 60 * 1000
+"""A parcel of which nothing was heard for so long is asked after. Source: the requirements (T10 of `orders.md`)."""
+
+Event = ShipmentTracked | ShipmentMoved | ShipmentSilent | ReportParked | ReportIgnored | TrackingStopped
 
 
 class Status(StrEnum):
@@ -113,6 +118,8 @@ class Shipment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int = 0
     """The time of the last report that moved it."""
     report_id: str = ""
+    alarm_at: int = 0
+    """When it has been silent for too long (ms UTC); 0: it has come to its end, or was said to be."""
 
     def is_settled(self) -> bool:
         """Say whether the parcel has come to its end; one that was signed may still be returned."""
@@ -142,10 +149,11 @@ class ParkedReports(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`shipments` and `parked` (reports), both by fulfilment id."""
+    """`shipments` and `parked` (reports), both by fulfilment id; `alarms` follows from `shipments`."""
 
     shipments: MutableMapping[str, Shipment]
     parked: MutableMapping[str, ParkedReports]
+    alarms: Alarms = field(init=False, compare=False, default_factory=Alarms)
 
 
 def evolve(state: State, event: Event) -> None:
@@ -153,14 +161,16 @@ def evolve(state: State, event: Event) -> None:
     key = event.fulfilment_id
     match event:
         case ShipmentTracked():
-            state.shipments[key] = tracked(event)
+            _put(state, key, tracked(event))
             state.parked.pop(key, None)
         case ShipmentMoved():
-            state.shipments[key] = moved(state.shipments[key], event)
+            _put(state, key, moved(state.shipments[key], event))
+        case ShipmentSilent():
+            _put(state, key, msgspec.structs.replace(state.shipments[key], alarm_at=0))
         case ReportParked():
             _park(state, event)
         case TrackingStopped():
-            state.shipments[key] = Shipment(Status.STOPPED)
+            _put(state, key, Shipment(Status.STOPPED))
             state.parked.pop(key, None)
         case ReportIgnored():
             pass
@@ -168,16 +178,24 @@ def evolve(state: State, event: Event) -> None:
             assert_never(event)
 
 
+def _put(state: State, key: str, shipment: Shipment) -> None:
+    state.shipments[key] = shipment
+    state.alarms.note(key, shipment.alarm_at)
+
+
 def tracked(event: ShipmentTracked) -> Shipment:
     """Give the parcel that is followed from here on."""
-    return Shipment(Status.WAITING, event.pool, event.carrier, event.waybill_no, event.parts, event.units)
+    alarm_at = event.at + SILENT_MS
+    return Shipment(
+        Status.WAITING, event.pool, event.carrier, event.waybill_no, event.parts, event.units, alarm_at=alarm_at
+    )
 
 
 def moved(shipment: Shipment, event: ShipmentMoved) -> Shipment:
     """Give the parcel after a move."""
-    units = () if event.outbound else shipment.units
+    units, status = () if event.outbound else shipment.units, Status(event.to_state)
     return Shipment(
-        Status(event.to_state),
+        status,
         shipment.pool,
         shipment.carrier,
         shipment.waybill_no,
@@ -185,6 +203,7 @@ def moved(shipment: Shipment, event: ShipmentMoved) -> Shipment:
         units,
         event.at,
         event.report_id,
+        0 if status in ENDS else event.at + SILENT_MS,
     )
 
 

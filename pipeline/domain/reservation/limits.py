@@ -1,0 +1,71 @@
+"""The time limits of paid orders: routed within 15 minutes, out of the warehouse 2 hours after that, 4 after payment.
+
+Source: the requirements (T2, T3 and T4 of `orders.md`). An alarm moves no stock: it says that people should look.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pipeline.domain.reservation.values import HoldState
+from pipeline.domain.stock_events import HoldOverdue
+
+if TYPE_CHECKING:
+    from pipeline.domain.reservation.state import State
+    from pipeline.domain.reservation.values import Hold
+
+MINUTE_MS = 60_000
+ROUTED_WITHIN_MS = 15 * MINUTE_MS
+LOCKED_WITHIN_MS = 2 * 60 * MINUTE_MS
+OUTBOUND_WITHIN_MS = 4 * 60 * MINUTE_MS
+ALARMS_PER_TICK_MAX = 500
+"""One Tick's answer ends there; the next one goes on."""
+
+
+class Limit(StrEnum):
+    """What took too long."""
+
+    ROUTING = "routing"
+    """Paid, and no warehouse knows of it: it waits for stock, or for a person."""
+    LOCKED = "locked"
+    """Routed, and not out of the warehouse."""
+    OUTBOUND = "outbound"
+    """Paid, and not out of the warehouse: all that is said of it."""
+
+
+def first_alarm(hold_state: HoldState, paid_at: int, at: int) -> int:
+    """Give when a paid order is overdue first that came to this state at `at`; 0: in this state it never is."""
+    if hold_state is HoldState.HELD:
+        return min(at + LOCKED_WITHIN_MS, paid_at + OUTBOUND_WITHIN_MS)
+    return paid_at + ROUTED_WITHIN_MS if hold_state in {HoldState.WAITING, HoldState.FROZEN} else 0
+
+
+def alarm_after(hold: Hold, hold_state: HoldState, at: int) -> int:
+    """Give when a paid order is overdue next that goes to this state. What was said of it is not said again."""
+    if hold_state is not HoldState.HELD or hold.state is HoldState.HELD:
+        return hold.alarm_at
+    return first_alarm(hold_state, hold.paid_at, at) if hold.alarm_at else 0
+
+
+def overdue(state: State, at: int) -> list[HoldOverdue]:
+    """Say of each paid order that is overdue by now which limit it is past."""
+    holds = state.holds
+    due = state.alarms.due(((key, hold.alarm_at) for key, hold in holds.items()), at, ALARMS_PER_TICK_MAX)
+    return [_overdue(order_id, holds[order_id], at) for order_id in due]
+
+
+def _overdue(order_id: str, hold: Hold, at: int) -> HoldOverdue:
+    last_at = hold.paid_at + OUTBOUND_WITHIN_MS
+    limit = Limit.LOCKED if hold.state is HoldState.HELD else Limit.ROUTING
+    if hold.alarm_at >= last_at:
+        limit = Limit.OUTBOUND
+    return HoldOverdue(
+        order_id=order_id,
+        at=at,
+        from_state=hold.state,
+        to_state=hold.state,
+        limit=limit,
+        due_at=hold.alarm_at,
+        next_at=None if limit is Limit.OUTBOUND else last_at,
+    )
