@@ -8,7 +8,8 @@ import pytest
 from pipeline.domain.commands import CancelOrder, PayOrder, PlaceHold, RequestReview, SubmitOrder, Tick
 from pipeline.domain.dedup.values import HoldState, Standing
 from pipeline.domain.events import OrderHeldForReview
-from pipeline.domain.order_commands import ClaimReview, ConfirmCancel, DecideReview
+from pipeline.domain.order_commands import ClaimReview, ConfirmCancel, DecideReview, ReviewAgain
+from pipeline.domain.orders import SubPool
 from pipeline.domain.rules.active import SetRules
 from pipeline.domain.rules.book import Book
 from tests.domain.folding import events, names, requests
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.domain.orders import Envelope
 
 MINUTE_MS = 60_000
-BOOK = {
+BOOK: dict[str, list[dict[str, Any]]] = {
     "rules": [
         {
             "id": "many",
@@ -187,3 +188,67 @@ def test_an_older_version_of_the_rules_changes_nothing(book: dict[str, Any]) -> 
     assert names(dedup.tell(RULES)) == ["RulesActivated"]
     again = msgspec.structs.replace(RULES, book=msgspec.convert(book, Book))
     assert names(dedup.tell(again)) == ["RulesRepeated"]
+
+
+def again(name: str = "A") -> ReviewAgain:
+    return ReviewAgain(at=NOON, pool=POOL, order_id=order_id(name), reviewer="ann")
+
+
+def without_rule(rule_id: str, version: int = 2) -> SetRules:
+    rules = [rule for rule in BOOK["rules"] if rule["id"] != rule_id]
+    return SetRules(
+        at=NOON, version=version, book=msgspec.convert({"rules": rules}, Book), author="ann", approver="bob"
+    )
+
+
+def test_what_a_rule_held_that_is_no_more_is_let_go_when_it_is_looked_at_again() -> None:
+    dedup, answers = told(RULES, ruled(submit(lines=lines(X=5))), without_rule("many"), again())
+    assert names(answers) == ["OrderReviewedAgain", "ReviewReleased", "OrderReleased", "PlaceHold"]
+    assert (answers[0].reviewer, standing(dedup)) == ("ann", Standing.PAID)
+    assert names(dedup.tell(again())) == ["ReviewIgnored"]
+
+
+def test_what_another_rule_holds_or_dedup_itself_stays_held() -> None:
+    dedup, _ = told(RULES, ruled(submit(lines=lines(X=5)), payment_method="card"), without_rule("many"), again())
+    assert [hold.reason for hold in dedup.state.reviews[order_id("A")].holds] == ["FINANCE"]
+    dedup, answers = told(RULES, submit(receiver_key="r"), submit("B", receiver_key="r"), again("B"))
+    assert names(answers) == ["OrderReviewedAgain"]
+    assert standing(dedup, "B") is Standing.IN_REVIEW
+
+
+def test_a_rule_that_is_new_holds_an_order_that_is_looked_at_again() -> None:
+    held = ruled(submit(lines=lines(X=5)), payment_method="card")
+    _, answers = told(without_rule("many", 1), held, msgspec.structs.replace(RULES, version=2), again())
+    assert names(answers) == ["OrderReviewedAgain", "OrderHeldForReview", "RequestReview"]
+
+
+def test_an_order_that_comes_late_has_its_whole_time_from_when_it_came() -> None:
+    now = NOON + 48 * 60 * MINUTE_MS
+    dedup, _ = told(Tick(at=now), unpaid("A", created_at=NOON))
+    assert names(dedup.tell(Tick(at=now + 29 * MINUTE_MS))) == []
+    assert names(dedup.tell(Tick(at=now + 30 * MINUTE_MS))) == ["OrderUnpaidTooLong"]
+    assert names(dedup.tell(Tick(at=now + 35 * MINUTE_MS))) == ["OrderCancelled"]
+
+
+def test_a_clock_that_goes_back_changes_nothing() -> None:
+    dedup, _ = told(Tick(at=NOON + 60 * MINUTE_MS), Tick(at=NOON))
+    assert dedup.state.clock == {"now": NOON + 60 * MINUTE_MS}
+
+
+def test_a_hold_is_overdue_by_when_it_was_raised_and_the_payment_before_a_review_is_told_on() -> None:
+    dedup, answers = told(RULES, ruled(unpaid(lines=lines(X=5))), msgspec.structs.replace(PAY, at=NOON + 1))
+    late = NOON + 90 * MINUTE_MS
+    dedup.tell(claim(at=late))
+    answers = dedup.tell(decision(at=late))
+    placed = next(answer for answer in answers if isinstance(answer, PlaceHold))
+    assert (placed.at, placed.paid_at) == (late, NOON + 1)
+
+
+def test_only_of_a_flash_sale_is_told_who_buys_and_only_by_a_token() -> None:
+    def buyer(**envelope: Any) -> str:  # noqa: ANN401
+        _, answers = told(ruled(submit(buyer_id="open-id-7"), **envelope))
+        return next(answer.buyer for answer in answers if isinstance(answer, PlaceHold))
+
+    assert buyer() == ""
+    assert len(buyer(sub_pool=SubPool.FLASH)) == 24
+    assert "open-id-7" not in buyer(sub_pool=SubPool.FLASH)

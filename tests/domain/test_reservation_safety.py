@@ -152,3 +152,24 @@ def test_a_hot_seller_is_told_once_a_day() -> None:
     assert "HotSeller" in names(stage.tell(place("A", X=50)))
     assert "HotSeller" not in names(stage.tell(place("B", X=1)))
     assert "HotSeller" in names(stage.tell(place("C", at=NOON + DAY_MS, X=1)))
+
+
+def test_a_reviewer_may_reject_an_order_that_is_frozen_and_its_units_are_free() -> None:
+    stage = guarded(X=9)
+    stage.tell(gated("A", X=2))
+    rejected = DecideHold(
+        at=NOON, pool=POOL, order_id=order_id("A"), reviewer="ann", approve=False, note="not worth it"
+    )
+    answers = stage.tell(rejected)
+    assert names(answers) == ["HoldDecided", "HoldReleased", "OrderCancelled", "ConfirmCancel"]
+    assert (answers[0].reviewer, answers[0].note, answers[2].reason) == ("ann", "not worth it", "REVIEW_REJECTED")
+    assert balance(stage) == (9, 0)
+    assert names(stage.tell(rejected)) == ["HoldRepeated"]
+
+
+def test_a_reviewer_cannot_reject_an_order_that_is_not_frozen() -> None:
+    stage = stocked(X=9)
+    stage.tell(place("A", X=2))
+    late = DecideHold(at=NOON, pool=POOL, order_id=order_id("A"), reviewer="ann", approve=False)
+    assert names(stage.tell(late)) == ["HoldRepeated"]
+    assert balance(stage) == (9, 2)
