@@ -1,7 +1,7 @@
 """`python -m pipeline up --workers N`: the whole deployment on one machine, each process restarted when it exits.
 
-Workers, sink and gateway; and, where HOLDFAST_CARRIER_URL names no carrier, the carrier sandbox. What runs where is
-written to `<run_dir>/up.json`. SIGTERM drains all of it.
+Workers, sink, gateway and clock; and, where HOLDFAST_CARRIER_URL names no carrier, the carrier sandbox. What runs where
+is written to `<run_dir>/up.json`. SIGTERM drains all of it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,10 @@ def main(arguments: list[str]) -> int:
     """Run the deployment until SIGTERM or SIGINT. Gives 0 if all of it drained."""
     parser = argparse.ArgumentParser(prog="python -m pipeline up", description="run the deployment on this machine")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-clock", action="store_true", help="nobody says what time it is: a replay has its own")
     given = parser.parse_args(arguments)
+    if given.workers < 0:
+        parser.error(f"--workers: must not be below 0 (it is {given.workers})")
     signal.signal(signal.SIGTERM, _interrupt)
     settings = read_settings(os.environ, needs=("kafka", "redis", "clickhouse"))
     for line in provision(settings, stages(settings)):
@@ -105,7 +108,7 @@ def main(arguments: list[str]) -> int:
         _ready_file(settings, name).unlink(missing_ok=True)
     parts: list[Part] = []
     try:
-        for part in plan(settings, given.workers):
+        for part in plan(settings, given.workers, clock=not given.no_clock):
             parts.append(part)
             part.start()
             if part.name in {"gateway", "sandbox"}:
@@ -119,7 +122,7 @@ def main(arguments: list[str]) -> int:
     return 0 if drained else 1
 
 
-def plan(settings: Settings, workers: int) -> Iterator[Part]:
+def plan(settings: Settings, workers: int, *, clock: bool = True) -> Iterator[Part]:
     """Give the parts in the order in which they start: who is called before who calls."""
     run_dir = settings.run_dir
     environ = os.environ | {
@@ -138,6 +141,8 @@ def plan(settings: Settings, workers: int) -> Iterator[Part]:
     yield Part("sink", ["sink"], environ, run_dir)
     for slot in range(workers):
         yield Part(f"worker-{slot}", ["worker", "--slot", str(slot)], environ, run_dir)
+    if clock:
+        yield Part("clock", ["clock"], environ, run_dir)
 
 
 def sandbox_arguments(settings: Settings, port: int, gateway_port: int) -> list[str]:
@@ -192,7 +197,7 @@ def _wait_for(path: Path, part: Part) -> None:
 def _drain(parts: Sequence[Part]) -> bool:
     """Stop what calls before what is called, and the sink last: it takes what the others still wrote."""
     drained = True
-    order = {"worker": 0, "sandbox": 1, "gateway": 2, "sink": 3}
+    order = {"clock": 0, "worker": 0, "sandbox": 1, "gateway": 2, "sink": 3}
     for rank in range(len(order)):
         group = [part for part in parts if order[part.name.partition("-")[0]] == rank]
         for part in group:

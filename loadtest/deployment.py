@@ -119,7 +119,7 @@ class Deployment:
     def __init__(self, place: Site, workers: int) -> None:
         self.place = place
         self.log = place.run_dir / UP_LOG
-        self._command = [sys.executable, "-m", "pipeline", "up", "--workers", str(workers)]
+        self._command = [sys.executable, "-m", "pipeline", "up", "--no-clock", "--workers", str(workers)]
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

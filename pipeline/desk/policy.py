@@ -17,12 +17,14 @@ from typing import Any
 import msgspec
 
 from pipeline import topics
+from pipeline.desk.checking import read_json, told
 from pipeline.desk.clock import now_ms
 from pipeline.desk.sending import Sender
 from pipeline.domain.order_policy import DEFAULT, OrderPolicy, RefundTiers, SetOrderPolicy
 from pipeline.errors import HoldfastError
 from pipeline.settings import read_settings
 
+AUTHOR_CHARACTERS_MAX = 128
 TIERS = ("refund_a", "refund_b")
 
 
@@ -41,24 +43,23 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.file is None or not options.author:
         parser.error("set: wants a file, and --author")
+    command = SetOrderPolicy(at=now_ms(), policy=policy, author=options.author)
+    if len(options.author) > AUTHOR_CHARACTERS_MAX:
+        parser.error(f"--author: {len(options.author)} characters, {AUTHOR_CHARACTERS_MAX} are the most")
     settings = read_settings(os.environ, needs=("kafka",))
     with Sender(settings) as sender:
-        sender.broadcast(topics.ORDER_COMMANDS, SetOrderPolicy(at=now_ms(), policy=policy, author=options.author))
+        sender.broadcast(topics.ORDER_COMMANDS, command)
     print(f"policy {policy.version} is in the log")
     return 0
 
 
 def read_policy(path: Path) -> OrderPolicy:
     """Read a file of limits. Raises HoldfastError, which names the file and the field."""
+    told_of = read_json(path, dict[str, Any])
     try:
-        told = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        return policy_of(told)
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise HoldfastError(message) from error
-    except msgspec.DecodeError as error:
-        text, _, field = str(error).partition(" - at `$")
-        message = f"{path}: {field.strip('.`')}: {text}" if field else f"{path}: {text}"
+        return policy_of(told_of)
+    except msgspec.ValidationError as error:
+        message = f"{path}: {told(error)}"
         raise HoldfastError(message) from error
 
 

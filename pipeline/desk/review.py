@@ -1,12 +1,14 @@
 """`python -m pipeline review …`: the review queue, and what reviewers do with it.
 
-    review list [--reason R] [--limit N] [--json]
-    review show ORDER
-    review claim|approve|reject (ORDER … | --reason R) --reviewer NAME [--note TEXT] [--limit N]
+    review list [--reason R] [--rule RULE] [--limit N] [--json]
+    review show ORDER [--json]
+    review claim|approve|reject (ORDER … | --reason R | --rule RULE) --reviewer NAME [--note TEXT] [--limit N]
+    review again (ORDER … | --reason R | --rule RULE | --all) --reviewer NAME [--dry-run]   after the rules have changed
 
 The queue is read from ClickHouse, so it is as late as that is, a second or so; decisions go into the log, and count in
-its order: who was faster has the order. To approve or reject claims the order first. Without orders, all of one reason
-that nobody else has are taken, the most urgent first.
+its order: who was faster has the order. To approve or reject claims the order first; an order that is frozen to protect
+the stock (STOCK_PROTECTION) needs no claim. Without orders, all of one reason or rule that nobody else has are taken,
+the most urgent first. `again` lets the rules in force look at orders once more: what they hold no more goes on.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from pipeline import topics
+from pipeline.desk.checking import make
 from pipeline.desk.clock import now_ms
 from pipeline.desk.sending import Sender
-from pipeline.domain.order_commands import NOTE_CHARACTERS_MAX, ClaimReview, DecideReview
+from pipeline.desk.showing import show_table
+from pipeline.domain.order_commands import NOTE_CHARACTERS_MAX, ClaimReview, DecideReview, ReviewAgain
+from pipeline.domain.reasons import STOCK_PROTECTION
+from pipeline.domain.stock_commands import DecideHold
 from pipeline.errors import HoldfastError
 from pipeline.settings import read_settings
 from sinks.store import open_store
@@ -38,13 +42,25 @@ if TYPE_CHECKING:
 LISTED_MAX = 10_000
 BULK_MAX = 500
 """Without `--limit`, so many orders at once."""
-WIDTH_WITHOUT_TERMINAL = 200
 COLUMNS = (
-    *("order_id", "reason", "pool", "state", "rule_version", "evidence", "priority", "vip_level", "paid_minor"),
+    *(
+        "order_id",
+        "reason",
+        "pool",
+        "state",
+        "rule_version",
+        "rules",
+        "evidence",
+        "priority",
+        "vip_level",
+        "paid_minor",
+    ),
     *("reviewer", "age_seconds", "alarm"),
 )
 QUEUE = f"SELECT {', '.join(COLUMNS)} FROM review_queue LIMIT {LISTED_MAX}"  # noqa: S608  constants
 FREE = ""
+BUILT_IN = "holdfast:"
+"""What the ids of dedup's own reasons begin with."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -55,6 +71,7 @@ class Held(msgspec.Struct, frozen=True):
     pool: str
     state: str
     rule_version: str
+    rules: list[str]
     evidence: str
     priority: int
     vip_level: int
@@ -68,7 +85,7 @@ def main(arguments: list[str]) -> int:
     """Run one of the commands. Gives 0; 1 where there is nothing to show or to decide."""
     options = _read_arguments(arguments)
     settings = read_settings(os.environ, needs=("clickhouse",))
-    queue = [held for held in read_queue(settings) if not options.reason or held.reason == options.reason]
+    queue = [held for held in read_queue(settings) if _is_meant(held, options)]
     if options.command == "list":
         _show(queue[: options.limit], as_json=options.json)
         return 0
@@ -76,14 +93,21 @@ def main(arguments: list[str]) -> int:
         found = [held for held in queue if held.order_id == options.order[0]]
         _show(found, as_json=options.json)
         return 0 if found else 1
-    chosen = choose(queue, options.order, options.reviewer, options.limit)
-    if len(options.note) > NOTE_CHARACTERS_MAX:
-        message = f"--note: {len(options.note)} characters, {NOTE_CHARACTERS_MAX} are the most"
-        raise HoldfastError(message)
-    decide(read_settings(os.environ, needs=("kafka",)), chosen, options)
+    if options.command == "again":
+        chosen = held_by_rules(choose(queue, options.order, "", options.limit, anybodys=True))
+        if not options.dry_run:
+            look_again(read_settings(os.environ, needs=("kafka",)), chosen, options.reviewer)
+    else:
+        chosen = choose(queue, options.order, options.reviewer, options.limit)
+        decide(read_settings(os.environ, needs=("kafka",)), chosen, options)
     orders = len({held.order_id for held in chosen})
-    print(f"{options.command}: {orders} orders, {len(chosen)} holds are in the log")
+    where = "would be looked at again" if options.dry_run else "are in the log"
+    print(f"{options.command}: {orders} orders, {len(chosen)} holds {where}")
     return 0 if chosen else 1
+
+
+def _is_meant(held: Held, options: argparse.Namespace) -> bool:
+    return options.reason in {"", held.reason} and (not options.rule or options.rule in held.rules)
 
 
 def read_queue(settings: Settings) -> list[Held]:
@@ -95,7 +119,9 @@ def read_queue(settings: Settings) -> list[Held]:
         store.close()
 
 
-def choose(queue: Sequence[Held], orders: Sequence[str], reviewer: str, limit: int) -> list[Held]:
+def choose(
+    queue: Sequence[Held], orders: Sequence[str], reviewer: str, limit: int, *, anybodys: bool = False
+) -> list[Held]:
     """Choose what to decide: the orders that are named, or all that nobody else has. Raises HoldfastError."""
     known = {held.order_id for held in queue}
     for order in orders:
@@ -104,58 +130,85 @@ def choose(queue: Sequence[Held], orders: Sequence[str], reviewer: str, limit: i
             raise HoldfastError(message)
     if orders:
         return [held for held in queue if held.order_id in orders]
-    free = [held for held in queue if held.reviewer in {FREE, reviewer}]
-    kept = list(dict.fromkeys(held.order_id for held in free))[:limit]
+    free = [held for held in queue if anybodys or held.reviewer in {FREE, reviewer}]
+    kept = set(list(dict.fromkeys(held.order_id for held in free))[:limit])
     return [held for held in free if held.order_id in kept]
 
 
 def decide(settings: Settings, chosen: Sequence[Held], options: argparse.Namespace) -> None:
     """Append the commands, order by order: a claim, and what is decided. Raises HoldfastError."""
+    approve = options.command == "approve"
     with Sender(settings) as sender:
         for order_id, group in groupby(sorted(chosen, key=attrgetter("order_id")), key=attrgetter("order_id")):
-            pool = next(group).pool
-            about = {"pool": pool, "order_id": order_id, "reason": options.reason, "reviewer": options.reviewer}
-            at = now_ms()
-            sender.send(topics.ORDER_COMMANDS, pool, [ClaimReview(at=at, **about)])
-            if options.command != "claim":
-                approve = options.command == "approve"
-                sender.send(
-                    topics.ORDER_COMMANDS, pool, [DecideReview(at=at, approve=approve, note=options.note, **about)]
-                )
+            reasons_of = list(group)
+            pool, at = reasons_of[0].pool, now_ms()
+            about = {"at": at, "pool": pool, "order_id": order_id, "reviewer": options.reviewer}
+            word = {"approve": approve, "note": options.note}
+            where = f"order {order_id}"
+            for reason in _asked_for(reasons_of, options):
+                sender.send(topics.ORDER_COMMANDS, pool, [make(ClaimReview, about | {"reason": reason}, where)])
+                if options.command != "claim":
+                    decision = make(DecideReview, about | word | {"reason": reason}, where)
+                    sender.send(topics.ORDER_COMMANDS, pool, [decision])
+            if options.command != "claim" and any(held.reason == STOCK_PROTECTION for held in reasons_of):
+                sender.send(topics.STOCK_COMMANDS, pool, [make(DecideHold, about | word, where)])
+
+
+def _asked_for(holds: Sequence[Held], options: argparse.Namespace) -> list[str]:
+    """Give the reasons to claim of an order: one by one where only some are meant, else all at once."""
+    theirs = [held.reason for held in holds if held.reason != STOCK_PROTECTION]
+    return theirs if options.reason or options.rule or not theirs else [""]
+
+
+def held_by_rules(queue: Sequence[Held]) -> list[Held]:
+    """Give what a rule of the book holds, and not dedup itself or reservation."""
+    return [
+        held
+        for held in queue
+        if held.reason != STOCK_PROTECTION and not any(rule.startswith(BUILT_IN) for rule in held.rules)
+    ]
+
+
+def look_again(settings: Settings, chosen: Sequence[Held], reviewer: str) -> None:
+    """Let the rules in force look at orders once more. Raises HoldfastError."""
+    with Sender(settings) as sender:
+        for order_id, pool in dict.fromkeys((held.order_id, held.pool) for held in chosen):
+            fields = {"at": now_ms(), "pool": pool, "order_id": order_id, "reviewer": reviewer}
+            sender.send(topics.ORDER_COMMANDS, pool, [make(ReviewAgain, fields, f"order {order_id}")])
 
 
 def _show(queue: Sequence[Held], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(msgspec.to_builtins(queue), ensure_ascii=False))
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH_WITHOUT_TERMINAL)
-    table = Table("order", "reason", "age", "alarm", "state", "who", "VIP", "paid", "rule", "evidence")
-    for held in queue:
-        minutes, seconds = divmod(held.age_seconds, 60)
-        table.add_row(
+    rows = [
+        (
             held.order_id,
             held.reason,
-            f"{minutes}:{seconds:02}",
+            f"{held.age_seconds // 60}:{held.age_seconds % 60:02}",
             held.alarm,
             held.state,
             held.reviewer,
-            str(held.vip_level),
+            held.vip_level,
             f"{held.paid_minor / 100:.2f}",
             held.rule_version,
             held.evidence,
         )
-    console.print(table)
+        for held in queue
+    ]
+    show_table(("order", "reason", "age", "alarm", "state", "who", "VIP", "paid", "rule", "evidence"), rows)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline review", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("list", "show", "claim", "approve", "reject"))
+    parser.add_argument("command", choices=("list", "show", "claim", "approve", "reject", "again"))
     parser.add_argument("order", nargs="*", help="internal order ids")
     parser.add_argument("--reason", default="", help="only this reason")
+    parser.add_argument("--rule", default="", help="only what this rule holds, by its id")
+    parser.add_argument("--all", action="store_true", help="again: all that rules hold")
+    parser.add_argument("--dry-run", action="store_true", help="again: only say how many")
     parser.add_argument("--reviewer", default="", help="who decides")
     parser.add_argument("--note", default="", help="why; kept in the events, so nothing personal")
     parser.add_argument("--limit", type=int, default=BULK_MAX)
@@ -171,9 +224,12 @@ def _read_arguments(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"--limit: must be above 0 (it is {options.limit})")
     if options.command == "show" and len(options.order) != 1:
         parser.error("show: wants one order")
-    if options.command in {"claim", "approve", "reject"}:
+    if options.command in {"claim", "approve", "reject", "again"}:
         if not options.reviewer:
             parser.error(f"{options.command}: --reviewer says who decides")
-        if not options.order and not options.reason:
-            parser.error(f"{options.command}: wants orders, or a --reason for all of it")
+        is_bulk = options.reason or options.rule or (options.all and options.command == "again")
+        if not options.order and not is_bulk:
+            parser.error(f"{options.command}: wants orders, or a --reason or a --rule for all of it")
+    if len(options.note) > NOTE_CHARACTERS_MAX:
+        parser.error(f"--note: {len(options.note)} characters, {NOTE_CHARACTERS_MAX} are the most")
     return options

@@ -15,41 +15,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from pipeline import topics
+from pipeline.desk.checking import make, read_json
+from pipeline.desk.clock import now_ms
+from pipeline.desk.sending import Sender
 from pipeline.domain.commands import Command, RegisterWarehouse
 from pipeline.domain.network_commands import SKUS_PER_FEED_MAX, DescribeSkus, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.orders import order_of
 from pipeline.domain.routing.plan import RoutingPlan, SkuFacts, problem
 from pipeline.domain.routing_commands import ScanItem, ScanOutbound
-from pipeline.engine import clients
-from pipeline.engine.outputs import encode_json
 from pipeline.errors import HoldfastError
 from pipeline.settings import read_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import confluent_kafka
-
-    from pipeline.settings import Settings
-
-ACKNOWLEDGED_SECONDS = 30.0
-FILE_BYTES_MAX = 1024 * 1024
-Read = TypeVar("Read")
 
 
 def main(arguments: list[str]) -> int:
     """Send what was asked for. Gives 0; whatever is wrong is a HoldfastError."""
     asked = _parser().parse_args(arguments)
-    told = commands(asked, time.time_ns() // 1_000_000)
+    told = commands(asked, now_ms())
     topic = topics.ROUTING_COMMANDS if asked.command.startswith("scan") else topics.STOCK_COMMANDS
-    send(read_settings(os.environ, needs=("kafka",)), topic.name, asked.pool, told)
+    with Sender(read_settings(os.environ, needs=("kafka",))) as sender:
+        sender.send(topic, asked.pool, told)
     print(f"{asked.pool}: {asked.command} sent to {topic.name} in {len(told)} record(s)")
     return 0
 
@@ -60,21 +49,19 @@ def commands(asked: argparse.Namespace, at: int) -> list[Command]:
     made: list[Command]
     match asked.command:
         case "plan":
-            plan = read(asked.file, RoutingPlan)
+            plan = read_json(asked.file, RoutingPlan)
             if wrong := problem(plan):
                 message = f"{asked.file}: {wrong}"
                 raise HoldfastError(message)
             feed_id = asked.feed_id or f"plan-{plan.version}"
             made = [SetRoutingPlan(at=at, pool=pool, feed_id=feed_id, plan=plan)]
         case "products":
-            made = _products(read(asked.file, tuple[SkuFacts, ...]), asked, at)
+            made = _products(read_json(asked.file, tuple[SkuFacts, ...]), asked, at)
         case "open" | "close":
             made = [_warehouse(asked, at)]
         case _:
             made = [_scan(asked, at)]
-    for command in made:
-        _check(command)
-    return made
+    return [_check(command) for command in made]
 
 
 def _products(skus: tuple[SkuFacts, ...], asked: argparse.Namespace, at: int) -> list[Command]:
@@ -104,45 +91,11 @@ def _scan(asked: argparse.Namespace, at: int) -> Command:
     return ScanOutbound(at=at, pool=asked.pool, order_id=order_of(name), fulfilment_id=name, scan_id=scan_id)
 
 
-def _check(command: Command) -> None:
-    try:
-        msgspec.json.decode(encode_json(command), type=type(command))
-    except msgspec.ValidationError as error:
-        message = f"{type(command).__name__}: {error}"
-        raise HoldfastError(message) from error
-
-
-def read(path: Path, kind: type[Read]) -> Read:
-    """Read a JSON file. Raises HoldfastError, with the file's name and the field."""
-    try:
-        text = path.read_bytes()
-        if len(text) > FILE_BYTES_MAX:
-            message = f"{path}: {len(text)} bytes; {FILE_BYTES_MAX} are allowed"
-            raise HoldfastError(message)
-        return msgspec.json.decode(text, type=kind)
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise HoldfastError(message) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: {error}"
-        raise HoldfastError(message) from error
-
-
-def send(settings: Settings, topic: str, pool: str, told: Sequence[Command]) -> None:
-    """Send commands, and wait until they are acknowledged. Raises HoldfastError."""
-    failed: list[str] = []
-
-    def acknowledge(error: confluent_kafka.KafkaError | None, _message: confluent_kafka.Message) -> None:
-        if error is not None:
-            failed.append(error.str())
-
-    producer = clients.producer(settings)
-    for command in told:
-        producer.produce(topic, encode_json(command), pool, on_delivery=acknowledge)
-    left = producer.flush(ACKNOWLEDGED_SECONDS)
-    if failed or left:
-        message = f"{topic}: {failed[0] if failed else f'{left} records were not acknowledged'}"
-        raise HoldfastError(message)
+def _check(command: Command) -> Command:
+    """See that the stage's decoder will take a command. Raises HoldfastError, which names the field."""
+    fields = msgspec.json.decode(msgspec.json.encode(command))
+    fields.pop("command")
+    return make(type(command), fields, type(command).__name__)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 
+from pipeline.desk.clock import now_ms
+from pipeline.desk.review import held_by_rules, look_again, read_queue
+from pipeline.domain.orders import TIME_MS_MAX
 from pipeline.domain.rules import matching as rules
 from pipeline.domain.rules.book import BOOK_BYTES_MAX, Book, RuleError, read_book
 from pipeline.rules import shadow, showing
@@ -100,7 +102,10 @@ def _try(settings: Settings, asked: argparse.Namespace) -> None:
 
 
 def _change(settings: Settings, asked: argparse.Namespace) -> None:
-    at = time.time_ns() // 1_000_000 if asked.at is None else asked.at
+    at = now_ms() if asked.at is None else asked.at
+    if not 0 <= at <= TIME_MS_MAX:
+        message = f"--at: from 0 to {TIME_MS_MAX} (it is {at})"
+        raise RulesError(message)
     said = Said(at, asked.author, asked.approver, asked.note)
     make: Callable[[Sequence[Version]], Version | None]
     if asked.command == "activate":
@@ -111,6 +116,10 @@ def _change(settings: Settings, asked: argparse.Namespace) -> None:
         make = partial(rolled_back, number=asked.version, said=said)
     made = append(settings, make)
     print(showing.head(made) if made else "these rules are in effect already; nothing was changed")
+    if asked.release:
+        held = held_by_rules(read_queue(read_settings(os.environ, needs=("clickhouse",))))
+        look_again(settings, held, asked.author)
+        print(f"{len({one.order_id for one in held})} orders that rules hold are looked at again")
 
 
 def _print(as_json: bool, found: object, table: Table) -> None:  # noqa: FBT001  an option's value
@@ -148,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
     for parsed in (activate, switch, rollback):
         parsed.add_argument("--author", required=True, help="who makes the change")
         parsed.add_argument("--approver", default="", help="who else stands behind it")
+        parsed.add_argument(
+            "--release",
+            action="store_true",
+            help="look again at all that rules hold: what none holds now goes on",
+        )
         parsed.add_argument("--note", default="", help="why")
         parsed.add_argument("--at", type=int, help="when, in ms UTC, where a replay has a time of its own (now)")
     return parser

@@ -1,6 +1,9 @@
--- The review queue: one row for each reason that holds an order now, the most urgent first. Alarms at 12 minutes (warn)
--- and 24 hours (late), by the broker's clock.
+-- The review queue: one row for each reason that holds an order now, the most urgent first: in dedup, or, frozen to protect
+-- the stock, in reservation. Alarms at 12 minutes (warn) and 24 hours (late), by the broker's clock.
 CREATE OR REPLACE VIEW review_queue AS
+SELECT *, dateDiff('second', raised_at, now64(3, 'UTC')) AS age_seconds, multiIf(age_seconds >= 86400, 'late', age_seconds >= 720, 'warn', '') AS alarm
+FROM
+(
 SELECT
     held.order_id AS order_id,
     held.reason AS reason,
@@ -8,13 +11,12 @@ SELECT
     if(held.claimed_state = '', 'raised', held.claimed_state) AS state,
     held.rule_version AS rule_version,
     JSONExtractString(held.raised_facts, 'evidence') AS evidence,
+    JSONExtract(held.raised_facts, 'rules', 'Array(String)') AS rules,
     JSONExtractInt(held.raised_facts, 'priority') AS priority,
     JSONExtractInt(held.raised_facts, 'vip_level') AS vip_level,
     held.paid_minor AS paid_minor,
     if(held.claimed_event = 'ReviewClaimed', JSONExtractString(held.claimed_facts, 'reviewer'), '') AS reviewer,
-    held.raised_appended_at AS raised_at,
-    dateDiff('second', held.raised_appended_at, now64(3, 'UTC')) AS age_seconds,
-    multiIf(age_seconds >= 86400, 'late', age_seconds >= 720, 'warn', '') AS alarm
+    held.raised_appended_at AS raised_at
 FROM
 (
     SELECT
@@ -42,4 +44,25 @@ LEFT JOIN
     GROUP BY order_id
 ) AS ended ON ended.order_id = held.order_id
 WHERE held.raised_offset > held.closed_offset AND held.raised_offset > ended.ended_offset
+UNION ALL
+SELECT
+    order_id,
+    'STOCK_PROTECTION' AS reason,
+    argMaxIf(toString(pool), offset, to_state = 'frozen') AS pool,
+    'frozen' AS state,
+    argMaxIf(toString(rule_version), offset, to_state = 'frozen') AS rule_version,
+    'its SKUs are below their safety level' AS evidence,
+    [substringIndex(rule_version, '@', 1)] AS rules,
+    toInt64(0) AS priority,
+    toInt64(0) AS vip_level,
+    toInt64(0) AS paid_minor,
+    '' AS reviewer,
+    maxIf(appended_at, to_state = 'frozen') AS raised_at
+FROM order_events
+WHERE stage = 'reservation' AND event IN (
+    'HoldPlaced', 'HoldRegained', 'HoldConfirmed', 'HoldReleased', 'HoldFilled', 'HoldTrimmed', 'RefundDue'
+)
+GROUP BY order_id
+HAVING argMax(toString(to_state), offset) = 'frozen'
+)
 ORDER BY priority DESC, vip_level DESC, paid_minor DESC, raised_at

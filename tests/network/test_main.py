@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pipeline.desk.checking import read_json
 from pipeline.domain.network_commands import DescribeSkus, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.routing.plan import RoutingPlan, problem
 from pipeline.domain.routing_commands import ScanItem, ScanOutbound
@@ -26,7 +27,7 @@ def made(*arguments: str) -> list[Any]:
 
 
 def test_the_example_is_a_plan_that_makes_sense() -> None:
-    plan = main.read(EXAMPLE, RoutingPlan)
+    plan = read_json(EXAMPLE, RoutingPlan)
     assert not problem(plan)
     (command,) = made("plan", "shanghai", str(EXAMPLE))
     assert command == SetRoutingPlan(at=AT, pool="shanghai", feed_id=f"plan-{plan.version}", plan=plan)
