@@ -81,9 +81,7 @@ def main(arguments: list[str]) -> int:
         command = command_for(chosen, _pool_of(settings, chosen), asked)
         with Sender(read_settings(os.environ, needs=("kafka",))) as sender:
             sender.send(topics.ORDER_COMMANDS, command.pool, [command])
-        print(
-            f"{asked.command}: order {chosen.order_id}, refund {chosen.refund_id or 'of the cancelled order'}: in the log"
-        )
+        print(f"{asked.command}: order {chosen.order_id}, refund {chosen.refund_id!r}: in the log")
     return 0
 
 

@@ -27,6 +27,7 @@ SELECT
 FROM
 (
     SELECT
+        id,
         at,
         order_id,
         fulfilment_id,

@@ -29,7 +29,7 @@ SELECT
     ) AS decisions
 FROM
 (
-    SELECT order_id, JSONExtractString(facts, 'refund_id') AS refund_id, toString(event) AS event, rule_version, to_state, at, facts, offset
+    SELECT id, order_id, JSONExtractString(facts, 'refund_id') AS refund_id, toString(event) AS event, rule_version, to_state, at, facts, offset
     FROM order_events
     WHERE event IN ('RefundRequested', 'RefundDecided', 'RefundPaid', 'RefundOverdue', 'RefundDue')
     LIMIT 1 BY id
