@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from loadtest.profiles.result import Result
+    from loadtest.profiles.result import Result, Setup
 
 TOLERANCES: Mapping[str, float] = {"latency": 0.5, "backlog": 0.5, "cpu": 0.25, "memory": 0.25}
 """By kind of figure, how much larger it may be than the baseline's, of 1. Times of a shared machine vary more than
@@ -56,13 +56,7 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def compare(now: Result, then: Result, tolerance: float | None) -> list[Compared]:
-    """Compare all figures; `tolerance`, where it is given, instead of TOLERANCES.
-
-    Raises SettingsError where the two did not run the same load, or the baseline is void.
-    """
-    for what in _different(now, then):
-        message = f"the baseline {what}"
-        raise SettingsError(message)
+    """Compare all figures of two runs of the same load; `tolerance`, where it is given, instead of TOLERANCES."""
     before = figures(then)
     return [
         _compared(name, figure, before.get(name), TOLERANCES[figure.kind] if tolerance is None else tolerance)
@@ -70,13 +64,16 @@ def compare(now: Result, then: Result, tolerance: float | None) -> list[Compared
     ]
 
 
-def _different(now: Result, then: Result) -> Iterator[str]:
+def check_same_load(now: Setup, then: Result) -> None:
+    """Raise SettingsError where a baseline is void, or of another load than what is to run."""
     if then.void:
-        yield f"is void: {then.void}"
+        message = f"--baseline: it is void: {then.void}"
+        raise SettingsError(message)
     for field in ("profile", "scale", "seconds", "workers", "replay"):
-        here, there = getattr(now.setup, field), getattr(then.setup, field)
+        here, there = getattr(now, field), getattr(then.setup, field)
         if here != there:
-            yield f"is of another load: setup.{field} is {there!r}, and {here!r} now"
+            message = f"--baseline: it is of another load: setup.{field} is {there!r}, and {here!r} now"
+            raise SettingsError(message)
 
 
 def _compared(name: str, now: Figure, then: Figure | None, tolerance: float) -> Compared:

@@ -23,7 +23,7 @@ from loadtest.deployment import site
 from loadtest.options import at_least, writable
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.profiles import load, replay, shape, tables
-from loadtest.profiles.baseline import compare
+from loadtest.profiles.baseline import check_same_load, compare
 from loadtest.profiles.measuring import measure
 from loadtest.profiles.page import page
 from loadtest.profiles.recording import read_recording
@@ -52,10 +52,14 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     at_least(1, workers=options.workers)
     writable(json=options.json, html=options.html)
+    _go_together(options)
     profile, plan = prepare(options)
+    setup = _setup(options, profile)
     before = read_result(options.baseline) if options.baseline else None
+    if before:
+        check_same_load(setup, before)
     out = console()
-    result = _carry_out(out, options, profile, plan)
+    result = _carry_out(out, setup, profile, plan)
     compared = compare(result, before, options.tolerance) if before and not result.void else []
     _show(out, result, compared)
     json, html = _files(options)
@@ -74,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_above_zero(shape.SECONDS_MAX), help="let the load take so long instead")
     parser.add_argument("--late-p99-ms", type=_above_zero(1e6), help="the generator's limit instead of the profile's")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="send a recording instead of the profile's orders")
-    parser.add_argument("--speed", type=_above_zero(SPEED_MAX), default=1.0, help="of the recording (%(default)g)")
+    parser.add_argument("--speed", type=_above_zero(SPEED_MAX), help="how much faster than recorded")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="chooses orders, ways and stock (%(default)s)")
     parser.add_argument(
@@ -102,6 +106,19 @@ def _above_zero(most: float) -> Callable[[str], float]:
     return read
 
 
+def _go_together(options: argparse.Namespace) -> None:
+    """Check what no single option can say. Raises SettingsError."""
+    wrong = ""
+    if options.replay and (options.scale != 1.0 or options.seconds):
+        wrong = "--replay: a recording has its own size: use --speed, and not --scale or --seconds"
+    elif options.speed and not options.replay:
+        wrong = "--speed: it is of a recording: give one with --replay, or use --scale"
+    elif options.tolerance and not options.baseline:
+        wrong = "--tolerance: there is nothing to compare with: give a --baseline"
+    if wrong:
+        raise SettingsError(wrong)
+
+
 def prepare(options: argparse.Namespace) -> tuple[Profile, Plan]:
     """Read the profile, or the recording, in its size, and make the plan. Raises SettingsError, SetupError."""
     path = shape.find(options.name)
@@ -113,10 +130,7 @@ def prepare(options: argparse.Namespace) -> tuple[Profile, Plan]:
         profile = profile.sized(options.scale, options.seconds)
         _check(profile, f"{path}, with --scale and --seconds")
         return profile, load.make_plan(profile, options.seed, begin_ms)
-    if options.scale != 1.0 or options.seconds:
-        message = "--replay: a recording has its own size: use --speed, and not --scale or --seconds"
-        raise SettingsError(message)
-    plan = replay.make_plan(read_recording(options.replay, options.speed), options.seed, begin_ms)
+    plan = replay.make_plan(read_recording(options.replay, options.speed or 1.0), options.seed, begin_ms)
     seconds = max(1.0, plan.scenario.seconds)
     phase = Phase(name="replay", seconds=seconds, per_second=plan.orders / seconds)
     profile = replace(profile, phases=(phase,))
@@ -132,9 +146,8 @@ def _check(profile: Profile, source: str) -> None:
         raise SettingsError(message) from error
 
 
-def _carry_out(out: Console, options: argparse.Namespace, profile: Profile, plan: Plan) -> Result:
-    whole = options.scale == 1.0 and not options.seconds and options.replay is None
-    setup = Setup(
+def _setup(options: argparse.Namespace, profile: Profile) -> Setup:
+    return Setup(
         profile=shape.find(options.name).stem,
         says=profile.says,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -142,16 +155,19 @@ def _carry_out(out: Console, options: argparse.Namespace, profile: Profile, plan
         scale=options.scale,
         seconds=profile.seconds,
         workers=options.workers,
-        replay=f"{options.replay} at speed {options.speed:g}" if options.replay else "",
-        whole=whole,
+        replay=f"{options.replay.name} at speed {options.speed or 1:g}" if options.replay else "",
+        whole=options.scale == 1.0 and not options.seconds and options.replay is None,
         machine=f"{os.cpu_count()} cores, {platform.platform(terse=True)}, Python {platform.python_version()}",
     )
+
+
+def _carry_out(out: Console, setup: Setup, profile: Profile, plan: Plan) -> Result:
     records = len(plan.scenario.records)
     out.print(
         f"{setup.profile}: {profile.says}; {records:,} records of {plan.orders:,} orders in {profile.seconds:g} s"
     )
     with site(plan.pools, keep=False) as place:
-        course = run(out, place, Work(profile, plan, options.workers))
+        course = run(out, place, Work(profile, plan, setup.workers))
         out.print("reading all topics afresh")
         history = read_history(place.sources)
         return measure(setup, profile, course, history, check_all(history))

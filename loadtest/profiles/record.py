@@ -6,9 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from loadtest.options import writable
 from loadtest.oracle.log import Broker, read_topic
 from loadtest.profiles.recording import write_recording
+from pipeline.errors import SettingsError
 from pipeline.settings import read_settings
 from pipeline.topics import ORDERS_RAW
 
@@ -19,7 +19,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("file", type=Path, metavar="FILE", help="JSON lines; it has what the shops sent, addresses too")
     parser.add_argument("--topic", default=ORDERS_RAW.name, help="the topic to read (%(default)s)")
     options = parser.parse_args(arguments)
-    writable(file=options.file)
+    if not options.file.absolute().parent.is_dir() or options.file.is_dir():
+        message = f"FILE: {options.file} is a folder, or is in no folder that there is"
+        raise SettingsError(message)
     settings = read_settings(os.environ, needs=("kafka",))
     with options.file.open("wb") as file:
         written = write_recording(read_topic(Broker(settings.kafka, settings.kafka_config), options.topic), file)

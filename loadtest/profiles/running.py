@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.05
 SHOW_SECONDS = 5.0
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS_MAX = 900.0
 SETTLE_SECONDS_PER_ORDER = 0.01
-REPORTS = 5
-"""A parcel's reports, and one more time between two of them."""
+STILL_SECONDS = 60.0
+"""A run that is not at rest, and in which nothing has moved for so long and twice a parcel's time, hangs."""
 
 
 class Work(NamedTuple):
@@ -93,11 +93,18 @@ def _line(sample: Sample) -> str:
 
 
 def _settle(watch: Watch, work: Work, faults: Faults, sent: int) -> bool:
-    allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * work.plan.orders
-    allowed += REPORTS * work.profile.report_interval_seconds
+    """Wait for rest. Gives False when nothing moves for a while before it, or it takes too long."""
+    still_seconds = STILL_SECONDS + 2 * work.profile.report_interval_seconds
+    moved = (0, time.monotonic())
+    rested = False
 
     def is_over(moment: Moment) -> bool:
+        nonlocal moved, rested
         faults.look()
-        return not faults.waiting and watch.at_rest(moment)
+        if moment.counts.events != moved[0]:
+            moved = moment.counts.events, moment.at
+        rested = not faults.waiting and watch.at_rest(moment)
+        return rested or moment.at - moved[1] > still_seconds
 
-    return watch.wait(lambda: sent, is_over, allowed)
+    allowed = SETTLE_SECONDS_MAX + SETTLE_SECONDS_PER_ORDER * work.plan.orders
+    return watch.wait(lambda: sent, is_over, allowed) and rested

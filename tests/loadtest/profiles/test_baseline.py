@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from loadtest.profiles.baseline import compare
+from loadtest.profiles.baseline import check_same_load, compare
 from loadtest.profiles.result import Backlog, read_result, write_result
 from pipeline.errors import SettingsError
-from tests.loadtest.profiles.results import RESULT, spell, use
+from tests.loadtest.profiles.results import RESULT, SETUP, spell, use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,13 +59,17 @@ def test_a_backlog_that_was_gone_once_and_never_is_now_is_worse() -> None:
 @pytest.mark.parametrize(("field", "value"), [("profile", "steady"), ("scale", 0.5), ("workers", 3), ("replay", "x")])
 def test_another_load_is_not_compared(field: str, value: object) -> None:
     other = replace(RESULT, setup=replace(RESULT.setup, **{field: value}))
-    with pytest.raises(SettingsError, match=rf"^the baseline is of another load: setup\.{field} is "):
-        compare(RESULT, other, None)
+    with pytest.raises(SettingsError, match=rf"^--baseline: it is of another load: setup\.{field} is "):
+        check_same_load(SETUP, other)
 
 
 def test_a_void_baseline_is_not_compared() -> None:
-    with pytest.raises(SettingsError, match=r"^the baseline is void: late"):
-        compare(RESULT, replace(RESULT, void="late"), None)
+    with pytest.raises(SettingsError, match=r"^--baseline: it is void: late"):
+        check_same_load(SETUP, replace(RESULT, void="late"))
+
+
+def test_the_same_load_may_be_compared() -> None:
+    check_same_load(SETUP, RESULT)
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
