@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from loadtest.profiles.result import Result
 
 VOID = 3
+INTERRUPTED = 130
 SCALE_MAX, SPEED_MAX = 1000.0, 1000.0
 
 
@@ -59,7 +60,11 @@ def main(arguments: list[str]) -> int:
     if before:
         check_same_load(setup, before)
     out = console()
-    result = _carry_out(out, setup, profile, plan)
+    try:
+        result = _carry_out(out, setup, Work(profile, plan, options.workers), keep=options.keep)
+    except KeyboardInterrupt:
+        out.print("interrupted: everything is stopped")
+        return INTERRUPTED
     compared = compare(result, before, options.tolerance) if before and not result.void else []
     _show(out, result, compared)
     json, html = _files(options)
@@ -87,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tolerance", type=_above_zero(1e6), help="how much worse a figure may be, of 1, for all kinds"
     )
+    parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
     parser.add_argument("--json", type=Path, help="write the result here as data (else beside the run directory)")
     parser.add_argument("--html", type=Path, help="write the report here (else beside the run directory)")
     return parser
@@ -161,14 +167,19 @@ def _setup(options: argparse.Namespace, profile: Profile) -> Setup:
     )
 
 
-def _carry_out(out: Console, setup: Setup, profile: Profile, plan: Plan) -> Result:
+def _carry_out(out: Console, setup: Setup, work: Work, *, keep: bool) -> Result:
+    profile, plan = work.profile, work.plan
     records = len(plan.scenario.records)
     out.print(
         f"{setup.profile}: {profile.says}; {records:,} records of {plan.orders:,} orders in {profile.seconds:g} s"
     )
-    with site(plan.pools, keep=False) as place:
-        course = run(out, place, Work(profile, plan, setup.workers))
+    with site(plan.pools, keep=keep) as place:
+        course = run(out, place, work)
         out.print("reading all topics afresh")
+        if keep:
+            out.print(
+                f"kept: {place.run_dir}; stop it with HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down"
+            )
         history = read_history(place.sources)
         return measure(setup, profile, course, history, check_all(history))
 

@@ -80,11 +80,12 @@ def _cell(cell: tables.Cell) -> str:
 
 
 def _charts(result: Result) -> Iterator[str]:
-    marks = list(_marks(result))
+    marks = sorted(_marks(result), key=lambda mark: mark.at_seconds)
+    until = max((chart.at_seconds[-1] for chart in result.charts if chart.at_seconds), default=1.0)
     yield '<h2>Over time</h2><div class="charts">'
     for chart in result.charts:
         yield f"<figure><h3>{escape(chart.title)}</h3>"
-        yield svg(chart, marks)
+        yield svg(chart, marks, max(until, 1.0))
         yield from _legend(chart)
         yield "</figure>"
     yield "</div>"

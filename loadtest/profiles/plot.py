@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from loadtest.profiles.result import Chart, Course
 
 WIDTH, HEIGHT = 760, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 22, 40
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 34, 40
+ROW = 12
+"""The height of a mark's name; names of neighbours are in two rows."""
 TICKS = 5
 STEPS = (1, 2, 5, 10)
 TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400)
@@ -83,12 +85,12 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}" if rest else f"{minutes} min"
 
 
-def svg(chart: Chart, marks: Sequence[Mark]) -> str:
-    """Draw a chart. One without values says so."""
+def svg(chart: Chart, marks: Sequence[Mark], until_seconds: float) -> str:
+    """Draw a chart, up to this time. One without values says so."""
     values = [value for course in chart.courses for value in course.values if value is not None]
     if not values or not chart.at_seconds:
         return '<p class="none">nothing was measured</p>'
-    times = Scale(min(0.0, *chart.at_seconds), max(*chart.at_seconds, 1.0), LEFT, WIDTH - RIGHT)
+    times = Scale(0.0, until_seconds, LEFT, WIDTH - RIGHT)
     ticks = _value_ticks(values, logarithmic=chart.logarithmic)
     heights = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP, chart.logarithmic)
     parts = [
@@ -123,12 +125,12 @@ def _axes(ticks: Sequence[float], heights: Scale, times: Scale, unit: str) -> It
 
 
 def _marks(marks: Sequence[Mark], times: Scale) -> Iterator[str]:
-    for mark in marks:
+    for place, mark in enumerate(marks):
         if times.low <= mark.at_seconds <= times.high:
             x, name = times(mark.at_seconds), "fault" if mark.is_fault else "phase"
-            yield f'<line class="{name}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 6}" y2="{HEIGHT - BOTTOM}"/>'
-            y = TOP - 8 if mark.is_fault else TOP + 2
-            yield f'<text class="{name}" x="{x + 3:.1f}" y="{y}">{escape(mark.name)}</text>'
+            top = TOP - ROW * (1 + place % 2)
+            yield f'<line class="{name}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{HEIGHT - BOTTOM}"/>'
+            yield f'<text class="{name}" x="{x + 3:.1f}" y="{top + 2}">{escape(mark.name)}</text>'
 
 
 def _line(place: int, course: Course, at: Sequence[float], scales: tuple[Scale, Scale]) -> str:
