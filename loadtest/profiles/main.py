@@ -21,9 +21,9 @@ from rich.table import Table as RichTable
 
 from loadtest.deployment import site
 from loadtest.options import at_least, writable
-from loadtest.oracle.verdict import check_all, read_history
 from loadtest.profiles import load, replay, shape, tables
 from loadtest.profiles.baseline import check_same_load, compare
+from loadtest.profiles.judging import check_memory, judge_all, read_times
 from loadtest.profiles.measuring import measure
 from loadtest.profiles.page import page
 from loadtest.profiles.recording import read_recording
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tolerance", type=_above_zero(1e6), help="how much worse a figure may be, of 1, for all kinds"
     )
+    parser.add_argument("--unjudged", action="store_true", help="without the independent check, which wants memory")
     parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
     parser.add_argument("--json", type=Path, help="write the result here as data (else beside the run directory)")
     parser.add_argument("--html", type=Path, help="write the report here (else beside the run directory)")
@@ -135,9 +136,13 @@ def prepare(options: argparse.Namespace) -> tuple[Profile, Plan]:
     if options.replay is None:
         profile = profile.sized(options.scale, options.seconds)
         _check(profile, f"{path}, with --scale and --seconds")
+        if not options.unjudged:
+            check_memory(int(sum(phase.orders for phase in profile.phases)))
         return profile, load.make_plan(profile, options.seed, begin_ms)
     plan = replay.make_plan(read_recording(options.replay, options.speed or 1.0), options.seed, begin_ms)
     seconds = max(1.0, plan.scenario.seconds)
+    if not options.unjudged:
+        check_memory(plan.orders)
     phase = Phase(name="replay", seconds=seconds, per_second=plan.orders / seconds)
     profile = replace(profile, phases=(phase,))
     _check(profile, f"{path}, with --replay {options.replay}")
@@ -163,6 +168,7 @@ def _setup(options: argparse.Namespace, profile: Profile) -> Setup:
         workers=options.workers,
         replay=f"{options.replay.name} at speed {options.speed or 1:g}" if options.replay else "",
         whole=options.scale == 1.0 and not options.seconds and options.replay is None,
+        judged=not options.unjudged,
         machine=f"{os.cpu_count()} cores, {platform.platform(terse=True)}, Python {platform.python_version()}",
     )
 
@@ -180,8 +186,8 @@ def _carry_out(out: Console, setup: Setup, work: Work, *, keep: bool) -> Result:
             out.print(
                 f"kept: {place.run_dir}; stop it with HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down"
             )
-        history = read_history(place.sources)
-        return measure(setup, profile, course, history, check_all(history))
+        judged = judge_all(place, recorded=bool(setup.replay)) if setup.judged else read_times(place)
+        return measure(setup, profile, course, judged)
 
 
 def _files(options: argparse.Namespace) -> tuple[Path, Path]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from loadtest.oracle.outcomes import outcomes
 from loadtest.profiles.charts import charts
 from loadtest.profiles.result import Backlog, Result, Setup, Spell, Struck, Target, Use
 from loadtest.profiles.sampling import Sample, used_by
@@ -15,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadtest.lateness import SendReport
-    from loadtest.oracle.checks import Finding
-    from loadtest.oracle.history import History
+    from loadtest.profiles.judging import Judged
     from loadtest.profiles.shape import Profile, Targets
 
 MINUTE_SECONDS = 60.0
@@ -34,8 +31,9 @@ class Course(NamedTuple):
     drained: bool
 
 
-def measure(setup: Setup, profile: Profile, course: Course, history: History, findings: list[Finding]) -> Result:
-    """Measure a run, of which the independent check found this."""
+def measure(setup: Setup, profile: Profile, course: Course, judged: Judged) -> Result:
+    """Measure a run."""
+    history = judged.history
     timing = Timing.of(history)
     seconds = max(profile.seconds, course.sent.seconds)
     last = timing.spell("last stage", 0, seconds)
@@ -56,10 +54,10 @@ def measure(setup: Setup, profile: Profile, course: Course, history: History, fi
         minutes=_minutes(timing, seconds),
         backlogs=backlogs,
         processes=uses,
-        outcomes=dict(Counter("+".join(sorted(found)) or "none" for found in outcomes(history).values())),
+        outcomes=judged.outcomes,
         faults=course.struck,
         targets=_targets(profile.targets, last, backlogs[0], uses, judged=setup.whole),
-        findings=findings,
+        findings=judged.findings,
         charts=charts(history, timing, course.samples, profile.seconds),
     )
 

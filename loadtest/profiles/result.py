@@ -31,6 +31,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     replay: str
     whole: bool
     """Whether it is the profile as its file has it: targets are judged of no other run."""
+    judged: bool
+    """Whether the independent check was asked."""
     machine: str
 
 

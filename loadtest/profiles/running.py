@@ -50,6 +50,7 @@ def run(out: Console, plain: Site, work: Work) -> Course:
     provision(place)
     scenario = place.run_dir / "scenario.msgpack"
     write_scenario(work.plan.scenario, scenario)
+    work.plan.scenario.records.clear()  # gigabytes in a long load; the generator has its own
     with deployed(place, work.workers) as deployment:
         watch = Watch(out, deployment)
         faults = Faults(work.profile.faults, deployment, watch.say)

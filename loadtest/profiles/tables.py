@@ -130,6 +130,8 @@ def outcomes(result: Result) -> Table:
 def findings(result: Result) -> Table:
     """Give the independent check's verdict, with the first offenders of what does not hold."""
     rows: list[tuple[Cell, ...]] = []
+    if not result.setup.judged:
+        rows.append((words("not asked"), words("the run was made with --unjudged"), Cell("0"), words("none", ODD)))
     for finding in result.findings:
         told = f"{finding.verdict} ({finding.broken:,})" if finding.broken else str(finding.verdict)
         verdict = words(told, TONES[finding.verdict])

@@ -41,6 +41,7 @@ SETUP = Setup(
     workers=2,
     replay="",
     whole=True,
+    judged=True,
     machine="2 cores",
 )
 HELD = Finding(name="one outcome", claim="has <one>", verdict=Verdict.HELD, judged=9, broken=0, first=())

@@ -8,10 +8,13 @@ from msgspec.structs import replace
 from loadtest.lateness import report
 from loadtest.oracle.history import History, RawMessage
 from loadtest.profiles.baseline import compare
+from loadtest.profiles.judging import Judged, check_memory
 from loadtest.profiles.main import VOID, status
 from loadtest.profiles.measuring import Course, measure, why_void
+from loadtest.profiles.page import page
 from loadtest.profiles.sampling import Sample, Usage, used_by
 from loadtest.profiles.shape import Phase, Profile, Targets
+from pipeline.errors import SettingsError
 from tests.loadtest.profiles.results import HELD, RESULT, SETUP, spell
 from tests.loadtest.profiles.test_timing import seen
 
@@ -22,7 +25,7 @@ PROFILE = Profile(
 )
 MESSAGES = [RawMessage(f"orders.raw-0-{n}", "order", f"o{n}", 1000 + 500 * n, (), {}) for n in range(8)]
 FACTS = [seen(event, f"o{n}", 1000 + 500 * n + 50) for n in range(8) for event in ("HoldPlaced", "ShipmentTracked")]
-HISTORY = History(raw=MESSAGES, facts=FACTS)
+JUDGED = Judged(History(raw=MESSAGES, facts=FACTS), [HELD], {"signed": 8})
 
 
 def sample(at_ms: int, sent: int = 0, **processes: Usage) -> Sample:
@@ -64,7 +67,7 @@ def test_a_process_that_is_started_again_goes_on_with_its_time() -> None:
 
 def test_a_result_tells_latency_backlog_cost_and_growth() -> None:
     samples = [sample(1000 + 1000 * n, 2 * n, **{"worker-0": Usage(1, 0.1 * n, 1_000_000 + 500 * n)}) for n in range(6)]
-    result = measure(SETUP, PROFILE, course(samples), HISTORY, [HELD])
+    result = measure(SETUP, PROFILE, course(samples), JUDGED)
     assert [(spell.name, spell.orders, spell.p99_seconds) for spell in result.phases] == [
         ("calm", 4, 0.05),
         ("rush", 4, 0.05),
@@ -83,8 +86,8 @@ def test_a_result_tells_latency_backlog_cost_and_growth() -> None:
 
 def test_targets_are_judged_of_the_whole_profile_only_and_missed_ones_are_wrong() -> None:
     strict = replace(PROFILE, targets=Targets(p99_ms=49))
-    whole = measure(SETUP, strict, course([]), HISTORY, [HELD])
-    part = measure(replace(SETUP, whole=False), strict, course([]), HISTORY, [HELD])
+    whole = measure(SETUP, strict, course([]), JUDGED)
+    part = measure(replace(SETUP, whole=False), strict, course([]), JUDGED)
     assert [target.met for target in (*whole.targets, *part.targets)] == [False, None]
     assert "p99_ms: 50, the target is 49" in whole.wrong
     assert not any("p99" in line for line in part.wrong)
@@ -92,6 +95,19 @@ def test_targets_are_judged_of_the_whole_profile_only_and_missed_ones_are_wrong(
 
 def test_charts_have_a_value_or_none_for_each_of_their_times() -> None:
     samples = [sample(1000, a=Usage(1, 5.0, 0)), sample(2000, b=Usage(7, 0.5, 0))]
-    result = measure(SETUP, PROFILE, course(samples), HISTORY, [HELD])
+    result = measure(SETUP, PROFILE, course(samples), JUDGED)
     for chart in result.charts:
         assert {len(one.values) for one in chart.courses} == {len(chart.at_seconds)}
+
+
+def test_a_load_that_is_too_large_for_the_check_is_told_before_it_begins() -> None:
+    check_memory(1000)
+    with pytest.raises(SettingsError, match=r"^the independent check of 1,000,000,000 orders wants about 40000 GB"):
+        check_memory(1_000_000_000)
+
+
+def test_a_run_that_was_not_judged_says_so() -> None:
+    result = replace(RESULT, setup=replace(SETUP, judged=False), findings=[])
+    text = page(result, [])
+    assert "the independent check was not asked" in text
+    assert "every check holds" not in text
