@@ -23,7 +23,8 @@ def main(arguments: list[str]) -> int:
         message = f"FILE: {options.file} is a folder, or is in no folder that there is"
         raise SettingsError(message)
     settings = read_settings(os.environ, needs=("kafka",))
+    records = list(read_topic(Broker(settings.kafka, settings.kafka_config), options.topic))
     with options.file.open("wb") as file:
-        written = write_recording(read_topic(Broker(settings.kafka, settings.kafka_config), options.topic), file)
+        written = write_recording(records, file)
     print(f"{written:,} records of {options.topic} are in {options.file}")
     return 0 if written else 1
