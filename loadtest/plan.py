@@ -12,8 +12,10 @@ from loadtest import stock
 from loadtest.hostile import hostile_records
 from loadtest.invoices import POOL, SHOP, read_invoices, schedule_invoices
 from loadtest.journey import read_journey
+from loadtest.order_size import cut_orders, order_size
 from loadtest.scenario import Scenario, Shares, merge, schedule
 from pipeline.domain.commands import ReceiveStock
+from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from loadtest.journey import ShopOrder
@@ -46,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=rate, default=2000.0, help="orders a second (%(default)g)")
     parser.add_argument("--seed", type=int, default=7, help="chooses orders, shares and stock (%(default)s)")
     parser.add_argument("--csv", type=Path, help="invoices to replay instead, in the columns of Online Retail")
+    parser.add_argument("--lines", type=order_size, help="cut the orders to so many lines: 1-3 (not cut if not given)")
     parser.add_argument("--hostile", type=int, default=20, help="wrong, odd and large records (%(default)s)")
     shares = Shares()
     parser.add_argument("--unpaid-share", type=share, default=shares.unpaid, help="arrive unpaid (%(default)g)")
@@ -81,11 +84,16 @@ def rate(text: str) -> float:
 
 def make_plan(options: argparse.Namespace) -> Plan:
     """Make the plan of the options. Raises SettingsError when a file or a number is no good."""
+    if options.csv and options.lines:
+        message = "--lines: invoices from a file are sent as they are"
+        raise SettingsError(message)
     return _replay_invoices(options) if options.csv else _replay_journey(options)
 
 
 def _replay_journey(options: argparse.Namespace) -> Plan:
     orders, pools = read_journey(options.orders, options.seed)
+    if options.lines:
+        orders = cut_orders(orders, options.lines, options.seed)
     shares = Shares(options.unpaid_share, options.twice_share, options.out_of_order_share, options.cancelled_share)
     ordinary = schedule(orders, options.rate, options.seed, shares)
     hostile = hostile_records(options.hostile, orders, options.orders / options.rate, options.seed)
