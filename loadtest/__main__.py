@@ -14,6 +14,7 @@ COMMANDS = {
     "profile": ("loadtest.profiles.main", "send a load of a profile in an open loop, and report what came of it"),
     "record": ("loadtest.profiles.record", "record raw orders in a file, to be sent again by a profile"),
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
+    "costs": ("loadtest.costs.main", "account for the CPU time of an order, by stage, piece and process"),
     "recovery": ("loadtest.recovery.main", "measure what a restart costs a worker that remembers a million orders"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),
     "chaos-report": ("loadtest.chaos.report", "sum up the outcomes of several chaos runs"),

@@ -23,12 +23,16 @@ class CpuMeter:
         self._end: dict[str, float] = {}
         self._deciding = self._over = False
 
-    def start(self, deployment: Deployment) -> None:
-        """Watch the deployment's processes from their start, the servers from now on."""
+    def start(self, deployment: Deployment, *, from_birth: bool = True) -> None:
+        """Watch the deployment's processes from their start, or from now on; the servers from now on."""
         for name, process in deployment.processes().items():
-            self._watch(name, process.pid, 0.0)
+            self._watch(name, process.pid, 0.0 if from_birth else None)
         for name, server in processes(self._place.run_dir).items():
             self._watch(name, server.pid, None)
+
+    def pids(self) -> dict[str, int]:
+        """Give the processes that are watched, by name."""
+        return {name: process.pid for name, process in self._watched.items()}
 
     def _watch(self, name: str, pid: int, begin: float | None) -> None:
         with suppress(psutil.NoSuchProcess):
