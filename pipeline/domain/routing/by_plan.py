@@ -68,8 +68,11 @@ def with_money(parts: tuple[RoutePart, ...], command: RouteOrder) -> tuple[Route
     paid, values = command.paid_minor, command.values_minor
     if not parts or (not paid and not values):
         return parts
+    has_values = len(values) == len(command.units)
+    if len(parts) == 1:
+        return (msgspec.structs.replace(parts[0], value_minor=sum(values) if has_values else 0, paid_minor=paid),)
     parcels = [part.units for part in parts]
-    worth = values_of(parcels, command.units, values) if len(values) == len(command.units) else [0] * len(parts)
+    worth = values_of(parcels, command.units, values) if has_values else [0] * len(parts)
     weights = worth if any(worth) else [sum(unit.units for unit in parcel) for parcel in parcels]
     return tuple(
         msgspec.structs.replace(part, value_minor=value, paid_minor=share)
