@@ -11,7 +11,7 @@ from pipeline.domain.orders import SkuUnits, SubPool
 
 
 class HoldConfirmed(Event, frozen=True, kw_only=True):
-    """A hold was paid, or approved, and goes on: to locked, to waiting for its units, or to frozen."""
+    """A hold was paid, or approved, or its stock came, and goes on: to locked, to waiting, or to frozen."""
 
     pool: str
 

@@ -21,6 +21,7 @@ from tests.domain.stock import (
     stocked,
     tell_all,
     tentative,
+    tick,
     watch,
     with_terms,
 )
@@ -173,3 +174,29 @@ def test_a_reviewer_cannot_reject_an_order_that_is_not_frozen() -> None:
     late = DecideHold(at=NOON, pool=POOL, order_id=order_id("A"), reviewer="ann", approve=False)
     assert names(stage.tell(late)) == ["HoldRepeated"]
     assert balance(stage) == (9, 2)
+
+
+def test_a_frozen_order_goes_on_by_itself_once_its_stock_is_there_again() -> None:
+    stage = guarded(X=9)
+    tell_all(stage, gated("A", X=1), gated("B", X=1))
+    assert names(stage.tell(tick(1))) == []
+    stage.tell(receive("f2", X=2))
+    assert names(stage.tell(tick(1))) == []
+    stage.tell(receive("f3", X=1))
+    assert names(stage.tell(tick(1))) == ["HoldConfirmed", "RouteOrder"] * 2
+    assert (hold_state(stage, "A"), balance(stage)) == ("locked", (12, 2))
+    assert names(stage.tell(tick(1))) == []
+    assert names(stage.tell(approve("A"))) == ["HoldRepeated"]
+
+
+def test_a_frozen_order_that_was_cancelled_does_not_come_back() -> None:
+    stage = guarded(X=9)
+    tell_all(stage, gated("A", X=1), cancel("A"), receive("f2", X=9))
+    assert names(stage.tell(tick(1))) == []
+
+
+def test_after_a_restart_it_is_known_who_is_frozen() -> None:
+    stage = guarded(X=9)
+    tell_all(stage, gated("A", X=1), receive("f2", X=9))
+    stage.state.index.is_built = False  # what a restore leaves: tables, and no queues
+    assert names(stage.tell(tick(1))) == ["HoldConfirmed", "RouteOrder"]

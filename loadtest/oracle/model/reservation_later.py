@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.oracle.model.reservation_limits import HELD, NEVER, tell_overdue
+from loadtest.oracle.model.reservation_limits import HELD, NEVER, lock, tell_overdue
 from loadtest.oracle.model.reservation_stock import (
     CANCELLING,
     EXPIRED,
     EXPIRES,
     FLASH,
+    FROZEN,
+    LEFT,
     POOL,
     PRIORITY,
     SHIP_TO,
     STOCK,
     SUB_POOL,
+    UNITS,
+    alarm,
     back_from_flash,
     balance,
     change,
@@ -28,7 +32,7 @@ from loadtest.oracle.model.reservation_stock import (
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-EXPIRIES_MAX = 5_000
+EXPIRIES_MAX, THAWS_MAX = 5_000, 1_000
 
 
 def _can_settle(hold: list[Any] | None, command: Command) -> bool:
@@ -112,6 +116,7 @@ def tick(tables: Tables, command: Command, answers: Answers) -> None:
     """Do what is due."""
     at, freed = command["at"], []
     tell_overdue(tables, answers, at)
+    _thaw(tables, at, answers)
     due = sorted(
         (one[EXPIRES], order_id)
         for order_id, one in tables["pending_holds"].items()
@@ -134,6 +139,20 @@ def tick(tables: Tables, command: Command, answers: Answers) -> None:
         pool, _, sku = key.partition("|")
         freed += back_from_flash(tables, answers, pool, [[sku, count]])
     serve(tables, answers, waited_for(tables, is_presale=True), [*freed, *waited_for(tables, is_presale=False)])
+
+
+def _thaw(tables: Tables, at: int, answers: Answers) -> None:
+    """Let frozen orders go on whose SKUs are at their levels; a thousand are looked at."""
+    names = sorted(key for key in tables["pending_holds"] if tables["holds"][key][0] == FROZEN)
+    begin = at // 1000 * THAWS_MAX % len(names) if len(names) > THAWS_MAX else 0
+    for order_id in (names[begin:] + names[:begin])[:THAWS_MAX]:
+        pending = tables["pending_holds"][order_id]
+        low = (event for event, _ in alarm(tables, at, pending[POOL], pending[UNITS], []) if event == "low")
+        if not pending[LEFT] and not any(low):
+            answers.tell("HoldConfirmed", order_id, HELD)
+            answers.ask("RouteOrder", order_id, pending[UNITS])
+            lock(tables["holds"][order_id], at)
+            del tables["pending_holds"][order_id]
 
 
 def _close(tables: Tables, answers: Answers, key: str) -> str:

@@ -103,6 +103,7 @@ def drop_pending(state: State, order_id: str) -> None:
     """Forget what an order would be routed with."""
     state.pending.pop(order_id, None)
     state.index.expire(order_id, None)
+    state.index.frozen.discard(order_id)
 
 
 def wait_for(state: State, order_id: str, units: Iterable[SkuUnits]) -> None:
@@ -174,8 +175,12 @@ def _confirm(state: State, event: HoldConfirmed) -> None:
         sell(state, event, pending.units)
     if event.to_state == HoldState.HELD:
         drop_pending(state, order_id)
+        return
+    put_pending(state, order_id, replace(pending, expires_at=None))
+    if event.to_state == HoldState.FROZEN:
+        state.index.frozen.add(order_id)
     else:
-        put_pending(state, order_id, replace(pending, expires_at=None))
+        state.index.frozen.discard(order_id)
 
 
 def _fill(state: State, event: HoldFilled) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Index:
     """Orders by the time that their hold expires, waiting orders by SKU, flash sales by their end."""
 
-    __slots__ = ("_waiting", "closings", "due", "is_behind", "is_built")
+    __slots__ = ("_waiting", "closings", "due", "frozen", "is_behind", "is_built")
 
     def __init__(self) -> None:
         self.is_built = False
@@ -28,6 +28,8 @@ class Index:
         """Order ids by (expires_at)."""
         self.closings = Ranked()
         """`pool|SKU` by (closes_at)."""
+        self.frozen: set[str] = set()
+        """Order ids that the stock's safety level keeps from going on."""
         self._waiting: dict[bool, dict[str, Ranked]] = {True: {}, False: {}}
 
     @property

@@ -61,3 +61,15 @@ def look(state: State, at: int, pool: str, skus: Iterable[str], taken: Mapping[s
             days = on_day(safety, at).sold[1:]
             events.append(HotSeller(at=at, pool=pool, sku=sku, sold=days, available_units=available))
     return Alarm(evidence, tuple(events))
+
+
+def is_low(state: State, at: int, pool: str, skus: Iterable[str]) -> bool:
+    """Say whether less is available of one of these SKUs than its safety level."""
+    for sku in skus:
+        safety = state.safety.get(f"{pool}|{sku}")
+        if safety is None:
+            continue
+        balance = balance_of(state, pool, SubPool.STOCK, sku)
+        if balance.on_hand - balance.held < level_units(safety, at):
+            return True
+    return False

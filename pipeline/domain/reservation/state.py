@@ -91,6 +91,7 @@ def ready(state: State) -> Index:
     """Give the queues, built if they were not."""
     if not state.index.is_built:
         state.index.build(state.pending, state.waits, state.flashes)
+        state.index.frozen = {key for key in state.pending if state.holds[key].state is HoldState.FROZEN}
     return state.index
 
 
@@ -143,6 +144,8 @@ def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
         alarm_at = first_alarm(hold_state, paid_at, event.at)
     state.holds[order_id] = Hold(hold_state, event.units, (), (), paid_at, alarm_at)
     state.alarms.note(order_id, alarm_at)
+    if hold_state is HoldState.FROZEN:
+        state.index.frozen.add(order_id)
     if event.sub_pool is SubPool.FLASH:
         state.apart[order_id] = SubPool.FLASH
         move(state.sub_stock, apart(pool, SubPool.FLASH), event.units, 0, 1)

@@ -1,4 +1,7 @@
-"""What the time brings: holds that nobody confirmed expire, flash sales end, and who was left waiting is served."""
+"""What the time brings: holds that nobody confirmed expire, flash sales end, and who was left waiting is served.
+
+An order that the safety level froze goes on by itself once all its SKUs are at their levels again.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,25 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.domain.orders import SubPool
-from pipeline.domain.reservation.answers import Answer, Answers, waiting_of
+from pipeline.domain.reservation.answers import Answer, Answers, route, waiting_of
 from pipeline.domain.reservation.balances import balance_of
 from pipeline.domain.reservation.limits import overdue
+from pipeline.domain.reservation.safeguards import is_low
 from pipeline.domain.reservation.serving import Serving
 from pipeline.domain.reservation.state import ready
-from pipeline.domain.stock_events import FlashClosed, HoldExpired, StockTransferred
+from pipeline.domain.reservation.values import HoldState
+from pipeline.domain.stock_events import FlashClosed, HoldConfirmed, HoldExpired, StockTransferred
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.domain.commands import Tick
     from pipeline.domain.reservation.state import State
 
 EXPIRIES_PER_TICK_MAX = 5_000
 """One Tick's answer ends there; the next one goes on."""
+THAWS_PER_TICK_MAX = 1_000
+"""Of so many frozen orders it is looked at a time whether they may go on; of more, others at the next Tick."""
 
 
 def tick(state: State, command: Tick) -> Answers:
@@ -28,7 +37,7 @@ def tick(state: State, command: Tick) -> Answers:
     free: Counter[str] = Counter()
     """Units of stock set free, by `pool|SKU`."""
     flash: Counter[str] = Counter()
-    answers: list[Answer] = []
+    answers: list[Answer] = list(_thaw(state, at))
     for (expires_at,), order_id in index.due.walk():
         if expires_at > at or len(gone) >= EXPIRIES_PER_TICK_MAX:
             break
@@ -46,6 +55,21 @@ def tick(state: State, command: Tick) -> Answers:
         free.update(dict.fromkeys(sorted(index.backorders), 0))
     serving.free(free)
     return (*overdue(state, at), *answers, *serving.answers)
+
+
+def _thaw(state: State, at: int) -> Iterator[Answer]:
+    """Let frozen orders go on that hold all they want, where nothing of it is below its level before this Tick."""
+    names = sorted(ready(state).frozen)
+    if len(names) > THAWS_PER_TICK_MAX:
+        begin = at // 1000 * THAWS_PER_TICK_MAX % len(names)
+        names = [*names[begin:], *names[:begin]][:THAWS_PER_TICK_MAX]
+    for order_id in names:
+        pending = state.pending[order_id]
+        if not pending.waiting and not is_low(state, at, pending.pool, [unit.sku for unit in pending.units]):
+            yield HoldConfirmed(
+                order_id=order_id, at=at, from_state=HoldState.FROZEN, to_state=HoldState.HELD, pool=pending.pool
+            )
+            yield route(pending, order_id, at)
 
 
 def _expire(state: State, order_id: str, at: int) -> HoldExpired:

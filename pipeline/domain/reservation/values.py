@@ -35,7 +35,7 @@ class HoldState(StrEnum):
     WAITING = "waiting"
     """It goes on when the units have come that it waits for."""
     FROZEN = "frozen"
-    """Held, and not let go on until a person approves: the stock is below its safety level."""
+    """Held, and not let go on until more stock has come, or a person approves: it is below its safety level."""
     EXPIRED = "expired"
     RELEASED = "released"
     REFUND_DUE = "refund_due"
