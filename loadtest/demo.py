@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadtest.counts import Node, read_funnel
-from loadtest.deployment import Site, deployed, provision, site
+from loadtest.deployment import Site, deployed, provision, run_module, site
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
@@ -19,22 +20,28 @@ from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
+from loadtest.promotion import mix
+from loadtest.promotion.plan import plan_promotion
+from loadtest.promotion.shown import Effect, effects, show_effects
 from loadtest.scenario import write_scenario
 from loadtest.seeding import seed_stock
 from loadtest.sending import Sender, sending
 from loadtest.showing import console, show_findings, show_funnel, show_latencies, show_outcomes
 from loadtest.watching import Moment, Watch
+from pipeline.settings import ROOT, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from loadtest.oracle.history import History
+    from loadtest.promotion.making import Promotion
 
 TICK_SECONDS = 0.05
 SETTLE_SECONDS = 60.0
 SETTLE_SECONDS_PER_ORDER = 0.01
 """Past SETTLE_SECONDS and this for every order, a run that is not at rest has failed: something hangs."""
 INTERRUPTED = 130
+RULES = ROOT / "pipeline" / "rules" / "examples.json"
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     funnel: list[Node]
     latency: list[Latency]
+    effects: list[Effect]
     findings: list[Finding]
     seconds: float
 
@@ -64,6 +72,7 @@ def main(arguments: list[str]) -> int:
     """Run the demo. Gives 0 only if every check holds."""
     parser = argparse.ArgumentParser(prog="python -m pipeline demo", description=__doc__)
     add_options(parser)
+    mix.add_options(parser)
     parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
@@ -82,7 +91,7 @@ def main(arguments: list[str]) -> int:
 def run(out: Console, options: argparse.Namespace) -> Result:
     """Run the demo on servers of its own, or on those that the environment names. Raises SetupError."""
     began = time.monotonic()
-    plan = make_plan(options)
+    plan, promotion = _plan(options)
     out.print(f"plan: {plan.orders:,} orders in {len(plan.scenario.records):,} records, {len(plan.feed):,} stock feeds")
     with site(plan.pools, keep=options.keep) as place:
         out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
@@ -97,6 +106,7 @@ def run(out: Console, options: argparse.Namespace) -> Result:
             outcomes=_count_outcomes(history),
             funnel=read_funnel(place.settings.clickhouse),
             latency=latencies(history),
+            effects=effects(history, promotion.kinds, promotion.planned) if promotion else [],
             findings=check_all(history),
             seconds=time.monotonic() - began,
         )
@@ -106,6 +116,13 @@ def run(out: Console, options: argparse.Namespace) -> Result:
         stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
         out.print(f"kept; to stop the servers and remove the data: {stop}")
     return result
+
+
+def _plan(options: argparse.Namespace) -> tuple[Plan, Promotion | None]:
+    """Plan what is sent: a promotion, or the invoices of a file as they are."""
+    if options.csv:
+        return make_plan(options), None
+    return plan_promotion(options, read_settings(os.environ).partitions)
 
 
 def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
@@ -119,13 +136,14 @@ def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
         watch = Watch(out, deployment)
         with watch.shown():
             seed_stock(watch, place, plan.feed_records(), len(plan.deliveries))
+            run_module(place, "pipeline", "rules", "activate", str(RULES), "--author", "demo", "--note", "promotion")
             with sending(place, scenario) as sender:
                 killer = Killer(deployment)
                 _watch_replay(watch, sender, killer, plan)
                 sent = sender.report()
             allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * plan.orders
             settled = watch.wait(lambda: sent.records, lambda moment: _is_over(watch, killer, moment), allowed)
-        watch.say(f"at rest: {settled}; draining")
+        watch.say(f"at rest: {settled}{'' if settled else f' ({watch.on_the_way()})'}; draining")
         drained = deployment.stop() == 0
     return Replay(sent=sent, kill=killer.kill, settled=settled, drained=drained)
 
@@ -165,12 +183,16 @@ def _held(result: Result) -> bool:
     """Say whether all is well: every check, a run that came to rest and drained, a worker that was really killed."""
     replay = result.replay
     killed = replay.kill is not None and replay.kill.back_after_seconds is not None
-    return all_held(result.findings) and replay.settled and replay.drained and not replay.sent.failed and killed
+    shown = not any(effect.lacking for effect in result.effects)
+    return (
+        all_held(result.findings) and shown and replay.settled and replay.drained and not replay.sent.failed and killed
+    )
 
 
 def _show(out: Console, result: Result) -> None:
     show_funnel(out, result.funnel)
     show_outcomes(out, result.outcomes)
+    show_effects(out, result.effects)
     show_latencies(out, result.latency, result.replay.sent)
     show_findings(out, result.findings)
     replay = result.replay

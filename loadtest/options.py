@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+RATE_MAX = 1_000_000.0
 
 
 def at_least(least: int, **numbers: int | None) -> None:
@@ -25,3 +28,21 @@ def writable(**files: Path | None) -> None:
             what = "is a folder" if file.is_dir() else "is in no folder that there is"
             message = f"--{name.replace('_', '-')}: {file} {what}"
             raise SettingsError(message)
+
+
+def share(text: str) -> float:
+    """Read a share, of 1."""
+    found = float(text)
+    if not 0 <= found <= 1:
+        message = f"{text} is not between 0 and 1"
+        raise argparse.ArgumentTypeError(message)
+    return found
+
+
+def rate(text: str) -> float:
+    """Read a rate, a second."""
+    found = float(text)
+    if not 0 < found <= RATE_MAX:
+        message = f"{text} is not between 0 and {RATE_MAX:g}"
+        raise argparse.ArgumentTypeError(message)
+    return found

@@ -11,6 +11,8 @@ from loadtest.geography import home
 from loadtest.journey import CHANNEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadtest.journey import ShopOrder
 
 PLATFORM = "generic-json"
@@ -58,9 +60,10 @@ def order_message(order: ShopOrder, *, paid: bool) -> bytes:
     return orjson.dumps(order_fields(order, paid=paid))
 
 
-def payment_message(order: ShopOrder) -> bytes:
-    """Serialise the news that an order was paid."""
-    return orjson.dumps(_news(order, "payment", order.created_at + NEWS_AFTER_MS) | {"paid_minor": order.paid_minor})
+def payment_message(order: ShopOrder, at: int = 0) -> bytes:
+    """Serialise the news that an order was paid, `at` (ms UTC) if not NEWS_AFTER_MS after it was placed."""
+    at = at or order.created_at + NEWS_AFTER_MS
+    return orjson.dumps(_news(order, "payment", at) | {"paid_minor": order.paid_minor})
 
 
 def cancellation_message(order: ShopOrder) -> bytes:
@@ -78,3 +81,8 @@ def address_message(order: ShopOrder) -> bytes:
 
 def _news(order: ShopOrder, kind: str, at: int) -> dict[str, object]:
     return {"type": kind, "channel": CHANNEL, "shop_id": order.shop_id, "order_id": order.order_id, "at": at}
+
+
+def message_about(order: ShopOrder, kind: str, at: int, fields: Mapping[str, object]) -> bytes:
+    """Serialise news of another kind, of the time `at` (ms UTC), with the fields that it has."""
+    return orjson.dumps(_news(order, kind, at) | dict(fields))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,23 +11,26 @@ from loadtest import stock
 from loadtest.hostile import hostile_records
 from loadtest.invoices import POOL, SHOP, read_invoices, schedule_invoices
 from loadtest.journey import read_journey
+from loadtest.options import rate, share
 from loadtest.order_size import cut_orders, order_size
 from loadtest.scenario import Scenario, Shares, merge, schedule
 from pipeline.domain.commands import ReceiveStock
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from loadtest.journey import ShopOrder
-    from pipeline.domain.commands import RegisterWarehouse
+    import argparse
+    from collections.abc import Sequence
 
-RATE_MAX = 1_000_000.0
+    from loadtest.journey import ShopOrder
+    from loadtest.promotion.feeds import Feed
+    from pipeline.domain.commands import RegisterWarehouse
 
 
 class Plan(NamedTuple):
     """What a run needs. `pools` is the shop map; `orders` the number of different orders sent."""
 
     scenario: Scenario
-    feed: list[RegisterWarehouse | ReceiveStock]
+    feed: Sequence[Feed]
     pools: dict[str, str]
     orders: int
 
@@ -64,24 +66,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def share(text: str) -> float:
-    """Read a share, of 1."""
-    found = float(text)
-    if not 0 <= found <= 1:
-        message = f"{text} is not between 0 and 1"
-        raise argparse.ArgumentTypeError(message)
-    return found
-
-
-def rate(text: str) -> float:
-    """Read a rate, a second."""
-    found = float(text)
-    if not 0 < found <= RATE_MAX:
-        message = f"{text} is not between 0 and {RATE_MAX:g}"
-        raise argparse.ArgumentTypeError(message)
-    return found
-
-
 def make_plan(options: argparse.Namespace) -> Plan:
     """Make the plan of the options. Raises SettingsError when a file or a number is no good."""
     if options.csv and options.lines:
@@ -99,20 +83,21 @@ def _replay_journey(options: argparse.Namespace) -> Plan:
     hostile = hostile_records(options.hostile, orders, options.orders / options.rate, options.seed)
     scenario = merge(ordinary, [record for record, _ in hostile], options.rate)
     stocked = [*orders, *(order for _, order in hostile if order is not None)]
-    wanted = stock.demand(_wanted(order, pools) for order in stocked)
-    return Plan(scenario, _feed(wanted, options, orders[0].created_at), pools, len(orders))
+    demand = stock.demand(wanted(order, pools) for order in stocked)
+    return Plan(scenario, _feed(demand, options, orders[0].created_at), pools, len(orders))
 
 
-def _wanted(order: ShopOrder, pools: dict[str, str]) -> stock.Wanted:
+def wanted(order: ShopOrder, pools: dict[str, str]) -> stock.Wanted:
+    """Give what an order asks its pool for."""
     return stock.Wanted(pools[order.shop_id], order.buyer, [(line.sku, line.quantity) for line in order.lines])
 
 
 def _replay_invoices(options: argparse.Namespace) -> Plan:
     invoices = read_invoices(options.csv)[: options.orders]
     scenario = Scenario(schedule_invoices(invoices, options.rate), options.rate)
-    wanted = stock.demand(stock.Wanted(POOL, invoice.buyer, invoice.goods) for invoice in invoices)
-    return Plan(scenario, _feed(wanted, options, 0), {SHOP: POOL}, len(invoices))
+    demand = stock.demand(stock.Wanted(POOL, invoice.buyer, invoice.goods) for invoice in invoices)
+    return Plan(scenario, _feed(demand, options, 0), {SHOP: POOL}, len(invoices))
 
 
-def _feed(wanted: stock.Demand, options: argparse.Namespace, at: int) -> list[RegisterWarehouse | ReceiveStock]:
-    return list(stock.feed(wanted, stock.StockPlan(scarce_share=options.scarce_share), options.seed, at))
+def _feed(demand: stock.Demand, options: argparse.Namespace, at: int) -> list[RegisterWarehouse | ReceiveStock]:
+    return list(stock.feed(demand, stock.StockPlan(scarce_share=options.scarce_share), options.seed, at))

@@ -110,6 +110,11 @@ class Watch:
             return False
         return not ON_THE_WAY & set(read_outcomes(self._clickhouse))
 
+    def on_the_way(self) -> str:
+        """Say how many orders have no outcome yet, and where they stand."""
+        found = read_outcomes(self._clickhouse)
+        return ", ".join(f"{found[outcome]} {outcome}" for outcome in sorted(ON_THE_WAY & set(found))) or "none open"
+
     def wait(self, sent: Callable[[], int], done: Callable[[Moment], bool], within_seconds: float) -> bool:
         """Show the run every second until `done` says so. Gives False when that takes too long."""
         deadline = time.monotonic() + within_seconds

@@ -21,10 +21,9 @@ from loadtest.generator import Outlet, replay
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, rate, share, writable
 from loadtest.oracle.checks import Finding, all_held, judge
 from loadtest.oracle.verdict import check_all, read_history
-from loadtest.plan import rate, share
 from loadtest.scenario import write_scenario
 from loadtest.scraping import deciding
 from loadtest.seeding import seed_stock

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 SIGNED, CANCELLED, REFUSED, IN_REVIEW = "signed", "cancelled", "refused", "in_review"
 MANUAL, DEAD_LETTER, AWAITING_PAYMENT = "manual", "dead_letter", "awaiting_payment"
+BACKORDERED, REFUND_DUE = "backordered", "refund_due"
+UNROUTED = {
+    "tentative": AWAITING_PAYMENT,
+    "expired": AWAITING_PAYMENT,
+    "waiting": BACKORDERED,
+    "frozen": IN_REVIEW,
+    "refund_due": REFUND_DUE,
+}
+"""What becomes of an order whose hold ends there, before routing has it."""
+OF_A_HOLD = frozenset({"HoldPlaced", "HoldConfirmed", "HoldExpired", "HoldRegained", "HoldFilled", "RefundDue"})
 PARKED = "parked"
 """Only a payment or a cancellation came, never the order."""
 OPEN = "open"
@@ -45,11 +55,19 @@ def _outcomes_of(history: History, order_id: str) -> frozenset[str]:
     ends = set(part_ends(facts).values())
     if ends and ends != {CANCELLED}:
         found.add(next(end for end in (OPEN, MANUAL, SIGNED, "returned") if end in ends))
+    if not found and "HoldPlaced" in events:
+        found |= _unrouted(facts)
     if found or "HoldPlaced" in events:
         return frozenset(found)
     if "OrderCreated" in events:
         return frozenset() if "OrderPaid" in events else frozenset({AWAITING_PAYMENT})
     return frozenset(_never_created(history, order_id))
+
+
+def _unrouted(facts: Sequence[Fact]) -> set[str]:
+    """Tell what became of an order that is held, as far as routing does not have it."""
+    states = [fact.to for fact in facts if fact.event in OF_A_HOLD and fact.cause.startswith("stock.commands-")]
+    return {UNROUTED[state] for state in states[-1:] if state in UNROUTED}
 
 
 def _is_in_review(facts: Sequence[Fact]) -> bool:

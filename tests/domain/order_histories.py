@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -22,7 +22,12 @@ from pipeline.domain.order_commands import (
 )
 from pipeline.domain.order_policy import OrderPolicy, RefundTiers, SetOrderPolicy
 from pipeline.domain.orders import OrderStatus, SkuUnits
+from pipeline.domain.rules.active import SetRules
+from pipeline.domain.rules.book import read_book
 from tests.domain.orders import ENVELOPE, HOUR_MS, NOON, POOL, SHIP_TO, lines, order_id, submit
+
+if TYPE_CHECKING:
+    from pipeline.domain.rules.book import Book
 
 SKUS = ("X", "Y", "Z")
 ORDERS = tuple(order_id(name) for name in "ABC")
@@ -36,9 +41,37 @@ some_units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 3), min_size=
 )
 reasons = st.sampled_from(("buyer", "other"))
 reviewers = st.sampled_from(("ann", "bob"))
-held_for = st.sampled_from(("", "SUSPECTED_DUPLICATE", "MISSING_CUSTOMER"))
+held_for = st.sampled_from(("", "SUSPECTED_DUPLICATE", "MISSING_CUSTOMER", "CITY", "DEAR"))
 cases = st.sampled_from(("r1", "r2"))
 addresses = st.sampled_from((SHIP_TO, msgspec.structs.replace(SHIP_TO, city="宁波市")))
+
+
+def _rule(rule_id: str, action: str, field: str, op: str, value: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give a rule of one condition, as it is written."""
+    when = {"field": field, "op": op, "value": value}
+    return {"id": rule_id, "action": action, "reason": rule_id.upper(), "when": when, **more}
+
+
+def _book(*rules: dict[str, Any]) -> Book:
+    return read_book(msgspec.json.encode({"rules": rules}))
+
+
+GATE = _rule("gate", "protect", "sub_pool", "eq", "stock", protects="stock")
+CITY = _rule("city", "hold", "city", "eq", "宁波市", priority=5, deadline_minutes=5)
+DEAR = _rule("dear", "hold", "amount", "gt", 1, priority=9)
+BOOKS = (
+    _book(GATE),
+    _book(GATE, CITY),
+    _book(GATE, CITY, DEAR, _rule("vip", "service", "vip_level", "ge", 1, asks=["insured"])),
+    _book({**GATE, "enabled": False}, DEAR),
+    _book(
+        {**GATE, "note": "as before"},
+        {**CITY, "enabled": False},
+        _rule("told", "notify", "units", "ge", 2, asks=["lead"]),
+    ),
+    _book({**GATE, "priority": 3}),
+)
+"""Books of rules that hold few things of all, and gates that are changed, or taken away, or not."""
 
 
 @st.composite
@@ -102,6 +135,14 @@ decisions = st.one_of(
     st.builds(ReviewAgain, at=times, pool=pools, order_id=order_ids, reviewer=reviewers),
     st.builds(ConfirmCancel, at=times, pool=pools, order_id=order_ids),
     st.builds(Tick, at=times),
+    st.builds(
+        SetRules,
+        at=times,
+        version=st.integers(1, 6),
+        book=st.sampled_from(BOOKS),
+        author=reviewers,
+        approver=st.sampled_from(("", "ann", " Ann ", "carl")),
+    ),
     st.builds(SetOrderPolicy, at=times, policy=st.sampled_from((POLICY, OrderPolicy())), author=reviewers),
 )
 order_commands = st.one_of(order_news, decisions)

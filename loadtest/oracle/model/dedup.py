@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from loadtest.oracle.model import rules
 from loadtest.oracle.model.dedup_asked import (
     address,
     end,
@@ -102,11 +103,14 @@ def _set(desk: Desk, command: Command) -> None:
         return
     if command["command"] != "SetRules":
         raise KeyError(command["command"])
-    before, version = desk.tables["rulebook"].get("active", [0])[0], command["version"]
+    (before, document), version = desk.tables["rulebook"].get("active", (0, "")), command["version"]
     if version <= before:
         desk.answers.tell("RulesRepeated", "", str(before))
         return
     book = command["book"]
+    if not rules.may_be_set(document, book, command["author"], command.get("approver", "")):
+        desk.answers.tell("RulesRefused", "", str(before))
+        return
     document = orjson.dumps({**book, "rates": dict(sorted(book.get("rates", {}).items()))}).decode()
     desk.tables["rulebook"]["active"] = [version, document]
     desk.answers.tell("RulesActivated", "", str(version))

@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 EXPIRIES_MAX, THAWS_MAX = 5_000, 1_000
 
 
-def _can_settle(hold: list[Any] | None, command: Command) -> bool:
-    """Say whether a part's units are still to be taken out of its hold."""
+def _is_open(hold: list[Any] | None, command: Command) -> bool:
+    """Say whether a part of a hold that routing has was never settled."""
     part = _part(command)
-    if hold is None or hold[0] not in {HELD, CANCELLING} or part in hold[2] or part in hold[3]:
-        return False
+    return hold is not None and hold[0] in {HELD, CANCELLING} and part not in hold[2] and part not in hold[3]
+
+
+def _are_there(hold: list[Any], command: Command) -> bool:
+    """Say whether a part's units are still to be taken out of its hold."""
     left = sums(hold[1])
     return all(count <= left.get(sku, 0) for sku, count in sums(command["units"]).items())
 
@@ -53,8 +56,10 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     """Take a part out of its hold: it shipped, or its units are free again."""
     order_id, units, part, pool = command["order_id"], command["units"], _part(command), command["pool"]
     hold = tables["holds"].get(order_id)
-    if hold is None or not _can_settle(hold, command):
+    if hold is None or not _is_open(hold, command) or not _are_there(hold, command):
         answers.tell("HoldRepeated", order_id)
+        if hold is not None and _is_open(hold, command):
+            answers.ask("SettleAllocation", command["fulfilment_id"])
         return
     state, open_units, consumed, released, *limits = hold
     left = sums(open_units)

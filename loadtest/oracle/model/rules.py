@@ -105,6 +105,20 @@ def matching(document: str | bytes, order: Command, envelope: Command) -> list[M
     return found
 
 
+def may_be_set(before: str, book: Command, author: str, approver: str) -> bool:
+    """Say whether a book may take the place of the one before it (its document, or empty): gates go with two people."""
+    names = {name.strip().casefold() for name in (author, approver)}
+    old, new = _gates(_read(before) if before else {"rules": []}), _gates(book)
+    is_kept = bool(new) and all(new.get(rule_id) == gate for rule_id, gate in old.items())
+    return bool(author.strip()) and (is_kept or (len(names) > 1 and "" not in names))
+
+
+def _gates(book: Command) -> dict[str, Command]:
+    """Give the stock gates that are switched on, less their notes."""
+    on = [rule for rule in book["rules"] if rule.get("enabled", True) and rule.get("protects") == "stock"]
+    return {rule["id"]: {name: value for name, value in rule.items() if name != "note"} for rule in on}
+
+
 @lru_cache(maxsize=16)
 def _read(document: str | bytes) -> Any:  # noqa: ANN401  JSON
     return orjson.loads(document)

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "StockCommand", "decide", "evolve"]
 
+NOT_OUTSTANDING = "not outstanding"
+
 StockCommand = (
     PlaceHold
     | ConfirmHold
@@ -162,6 +164,10 @@ def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answers:
     order_id, pool, at, fulfilment_id = command.order_id, command.pool, command.at, command.fulfilment_id
     hold = state.holds.get(order_id)
     answer = _first_answer(hold, command)
+    if answer == NOT_OUTSTANDING:
+        # A parcel left although its stop was confirmed, and took the units: what stands for them on a shelf goes too.
+        gone = SettleAllocation(at=at, pool=pool, order_id=order_id, fulfilment_id=fulfilment_id, shipped=True)
+        return repeated(command, order_id, answer), gone
     if hold is None or answer:
         return (repeated(command, order_id, answer),)
     consumed = isinstance(command, ConsumeHold)
@@ -193,7 +199,7 @@ def _first_answer(hold: Hold | None, command: ConsumeHold | ReleaseHold) -> str:
         return hold.state
     open_units = dict(map(_pair, hold.units))
     asked = summed(command.units)
-    return "" if all(units <= open_units.get(sku, 0) for sku, units in asked.items()) else "not outstanding"
+    return "" if all(units <= open_units.get(sku, 0) for sku, units in asked.items()) else NOT_OUTSTANDING
 
 
 def _cancel(state: State, command: CancelHold) -> Answers:
