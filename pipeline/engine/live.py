@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -63,6 +63,19 @@ class LiveTable(Memory[Any]):
         value = self[key]
         del self[key]
         return value
+
+    def setdefault(self, key: str, default: object = None) -> Any:  # noqa: ANN401  the table's value type
+        """Put a value where there is none, and give the one that is there."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def _unnoted(self, *_: object, **__: object) -> NoReturn:
+        """Refuse what a dict would do past `__setitem__`: the changelog would not have it."""
+        message = f"table {self.table.name}: entries are put and dropped one by one"
+        raise TypeError(message)
+
+    update = __ior__ = popitem = clear = _unnoted
 
     @property
     def entries(self) -> int:

@@ -76,3 +76,17 @@ def test_a_checkpoint_is_restored() -> None:
     tables = PartitionTables(counting.FIRST)
     tables.restore(CHECKPOINT_KEY, checkpoint(42))
     assert tables.next_offset == 42
+
+
+def test_a_value_that_is_put_where_there_is_none_is_in_the_changelog() -> None:
+    live = PartitionTables(counting.FIRST)
+    assert live.tables[0].setdefault("a", counting.Count(1)) == counting.Count(1)
+    assert live.tables[0].setdefault("a", counting.Count(2)) == counting.Count(1)
+    assert _restored(list(live.changes())).tables[0] == {"a": counting.Count(1)}
+
+
+@pytest.mark.parametrize("change", ["update", "__ior__", "popitem", "clear"])
+def test_what_would_change_a_table_past_its_changelog_is_refused(change: str) -> None:
+    table = PartitionTables(counting.FIRST).tables[0]
+    with pytest.raises(TypeError, match="table counts: entries are put and dropped one by one"):
+        getattr(table, change)({"a": counting.Count(1)})
