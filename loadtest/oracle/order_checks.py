@@ -51,7 +51,8 @@ LEGAL: Mapping[str, Moves] = {
             *((state, to) for state in ("tentative", "expired") for to in ("locked", "waiting", "frozen")),
             *((state, "locked") for state in ("waiting", "frozen")),
             *((state, state) for state in ("tentative", "waiting", "frozen")),
-            *(("frozen", "waiting"), ("tentative", "expired"), ("expired", "refund_due")),
+            *(("frozen", "waiting"), ("tentative", "expired")),
+            *((state, "refund_due") for state in ("expired", "refused")),
             *((state, "released") for state in ("tentative", "waiting", "frozen", "expired")),
         }
     ),

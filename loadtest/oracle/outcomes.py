@@ -47,8 +47,11 @@ def _outcomes_of(history: History, order_id: str) -> frozenset[str]:
     found = set()
     if "OrderCancelled" in events:
         found.add(CANCELLED)
-    # An order that found no route holds nothing any more, and may still be cancelled; one that got no hold may not.
-    if "HoldRefused" in events or ("RouteFailed" in events and "OrderCancelled" not in events):
+    # An order that found no route holds nothing any more, and may still be cancelled; one that was paid and got no hold
+    # may not.
+    is_cancelled = "OrderCancelled" in events
+    refused = "HoldRefused" in events and not (is_cancelled and "OrderPaid" not in events)
+    if refused or ("RouteFailed" in events and not is_cancelled):
         found.add(REFUSED)
     if _is_in_review(facts) and not events & {"OrderCancelled", "HoldPlaced", "HoldRefused"}:
         found.add(IN_REVIEW)

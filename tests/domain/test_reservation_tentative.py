@@ -179,3 +179,11 @@ def test_no_order_is_held_from_what_is_kept_for_safety() -> None:
     stage = stocked(X=5)
     (refused,) = stage.tell(with_terms(place("A", X=1), sub_pool=SubPool.SAFETY))
     assert refused.reason == "SHORTAGE"
+
+
+def test_an_order_that_was_refused_before_it_was_paid_gets_its_money_back_once() -> None:
+    stage = stocked(X=1)
+    assert names(stage.tell(tentative("A", X=2))) == ["HoldRefused"]
+    assert names(stage.tell(confirm("A"))) == ["RefundDue"]
+    assert names(stage.tell(confirm("A"))) == ["HoldRepeated"]
+    assert hold_state(stage, "A") == "refund_due"

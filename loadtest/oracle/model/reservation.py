@@ -159,7 +159,10 @@ def _go(tables: Tables, command: Command, answers: Answers, state: str, told: li
 def _confirm(tables: Tables, command: Command, answers: Answers) -> None:
     order_id = command["order_id"]
     hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
-    if hold is None or pending is None or hold[0] not in {TENTATIVE, EXPIRED}:
+    if hold is not None and hold[0] == REFUSED:
+        answers.tell("RefundDue", order_id, "refund_due")
+        tables["holds"][order_id] = ["refund_due", [], [], []]
+    elif hold is None or pending is None or hold[0] not in {TENTATIVE, EXPIRED}:
         answers.tell("HoldRepeated", order_id)
     elif hold[0] == EXPIRED:
         found = find(tables, command["at"], pending)

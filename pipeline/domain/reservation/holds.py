@@ -125,10 +125,15 @@ def _goes_to(alarm: Alarm, *, waits: bool) -> HoldState:
 
 
 def confirm(state: State, command: ConfirmHold) -> Answers:
-    """Let a paid order go on; when its hold has expired, try to hold it once more, else its money is due back."""
+    """Let a paid order go on; when its hold has expired, try to hold it once more, else its money is due back.
+
+    So is the money of an order that was refused before it was paid: a refused order stays refused.
+    """
     order_id, hold = command.order_id, state.holds.get(command.order_id)
     if hold is None:
         return (repeated(command, order_id, "no hold"),)
+    if hold.state is HoldState.REFUSED:
+        return (_money_back(command, hold),)
     if hold.state is HoldState.EXPIRED:
         return _regain(state, command, state.pending[order_id])
     if hold.state is not HoldState.TENTATIVE:
@@ -153,6 +158,10 @@ def _go_on(command: ConfirmHold | DecideHold, hold: Hold, pending: Pending, alar
     return confirmed, *alarm.events, *alarm.review(at, pending.pool, order_id), *routed
 
 
+def _money_back(command: ConfirmHold, hold: Hold) -> RefundDue:
+    return RefundDue(order_id=command.order_id, at=command.at, from_state=hold.state, paid_minor=command.paid_minor)
+
+
 def _asked(command: ConfirmHold, pending: Pending) -> Asked:
     return Asked(pending.pool, pending.sub_pool, command.at, pending.units, pending.may_split)
 
@@ -163,7 +172,7 @@ def _regain(state: State, command: ConfirmHold, pending: Pending) -> Answers:
     asked = _asked(command, pending)
     found = find(state, asked)
     if found.reason:
-        return (RefundDue(order_id=order_id, at=at, from_state=HoldState.EXPIRED, paid_minor=command.paid_minor),)
+        return (_money_back(command, state.holds[order_id]),)
     alarm = _alarm(state, asked, found, pending.stock_gate)
     to_state = _goes_to(alarm, waits=bool(found.waiting))
     regained = HoldRegained(
