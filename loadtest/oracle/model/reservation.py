@@ -161,7 +161,7 @@ def _confirm(tables: Tables, command: Command, answers: Answers) -> None:
     hold, pending = tables["holds"].get(order_id), tables["pending_holds"].get(order_id)
     if hold is not None and hold[0] == REFUSED:
         answers.tell("RefundDue", order_id, "refund_due")
-        tables["holds"][order_id] = ["refund_due", [], [], []]
+        tables["holds"][order_id] = ["refund_due", [], [], [], *NEVER]
     elif hold is None or pending is None or hold[0] not in {TENTATIVE, EXPIRED}:
         answers.tell("HoldRepeated", order_id)
     elif hold[0] == EXPIRED:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.oracle.model.reservation_limits import HELD, NEVER, lock, tell_overdue
+from loadtest.oracle.model.reservation_limits import FROZEN, HELD, NEVER, lock, tell_overdue
 from loadtest.oracle.model.reservation_stock import (
     CANCELLING,
     EXPIRED,
     EXPIRES,
     FLASH,
-    FROZEN,
     LEFT,
     POOL,
     PRIORITY,
