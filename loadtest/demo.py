@@ -7,12 +7,12 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from loadtest.counts import Node, read_funnel
-from loadtest.deployment import Site, deployed, provision, run_module, site
+from loadtest.deployment import Site, deployed, provision, site
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
@@ -21,14 +21,16 @@ from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
 from loadtest.promotion import mix
+from loadtest.promotion.closing import close_promotion
 from loadtest.promotion.plan import plan_promotion
+from loadtest.promotion.rules import activate_rules
 from loadtest.promotion.shown import Effect, effects, show_effects
 from loadtest.scenario import write_scenario
 from loadtest.seeding import seed_stock
 from loadtest.sending import Sender, sending
 from loadtest.showing import console, show_findings, show_funnel, show_latencies, show_outcomes
 from loadtest.watching import Moment, Watch
-from pipeline.settings import ROOT, read_settings
+from pipeline.settings import read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +43,6 @@ SETTLE_SECONDS = 60.0
 SETTLE_SECONDS_PER_ORDER = 0.01
 """Past SETTLE_SECONDS and this for every order, a run that is not at rest has failed: something hangs."""
 INTERRUPTED = 130
-RULES = ROOT / "pipeline" / "rules" / "examples.json"
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +96,7 @@ def run(out: Console, options: argparse.Namespace) -> Result:
     out.print(f"plan: {plan.orders:,} orders in {len(plan.scenario.records):,} records, {len(plan.feed):,} stock feeds")
     with site(plan.pools, keep=options.keep) as place:
         out.print(f"servers: Kafka {place.settings.kafka}, ClickHouse {place.settings.clickhouse}, in {place.run_dir}")
-        replay = _replay(out, place, plan, options.workers)
+        replay = _replay(out, place, Work(plan, promotion, options.workers))
         out.print("reading all topics afresh")
         history = read_history(place.sources)
         result = Result(
@@ -125,8 +126,17 @@ def _plan(options: argparse.Namespace) -> tuple[Plan, Promotion | None]:
     return plan_promotion(options, read_settings(os.environ).partitions)
 
 
-def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
+class Work(NamedTuple):
+    """What a demo does: what it sends, the promotion that this is (none: invoices), and with how many workers."""
+
+    plan: Plan
+    promotion: Promotion | None
+    workers: int
+
+
+def _replay(out: Console, place: Site, work: Work) -> Replay:
     """Replay the plan on a deployment, and drain it."""
+    plan, promotion, workers = work
     provision(place)
     scenario = place.run_dir / "scenario.msgpack"
     write_scenario(plan.scenario, scenario)
@@ -136,13 +146,16 @@ def _replay(out: Console, place: Site, plan: Plan, workers: int) -> Replay:
         watch = Watch(out, deployment)
         with watch.shown():
             seed_stock(watch, place, plan.feed_records(), len(plan.deliveries))
-            run_module(place, "pipeline", "rules", "activate", str(RULES), "--author", "demo", "--note", "promotion")
+            watch.say(f"review rules: version {activate_rules(place.settings)}")
             with sending(place, scenario) as sender:
                 killer = Killer(deployment)
                 _watch_replay(watch, sender, killer, plan)
                 sent = sender.report()
             allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * plan.orders
             settled = watch.wait(lambda: sent.records, lambda moment: _is_over(watch, killer, moment), allowed)
+            if promotion and settled:
+                close_promotion(place.settings, promotion.ends_ms)
+                settled = watch.wait(lambda: sent.records, watch.at_rest, SETTLE_SECONDS)
         watch.say(f"at rest: {settled}{'' if settled else f' ({watch.on_the_way()})'}; draining")
         drained = deployment.stop() == 0
     return Replay(sent=sent, kill=killer.kill, settled=settled, drained=drained)
@@ -183,7 +196,7 @@ def _held(result: Result) -> bool:
     """Say whether all is well: every check, a run that came to rest and drained, a worker that was really killed."""
     replay = result.replay
     killed = replay.kill is not None and replay.kill.back_after_seconds is not None
-    shown = not any(effect.lacking for effect in result.effects)
+    shown = all(effect.is_shown for effect in result.effects)
     return (
         all_held(result.findings) and shown and replay.settled and replay.drained and not replay.sent.failed and killed
     )
@@ -200,6 +213,7 @@ def _show(out: Console, result: Result) -> None:
         ("the run came to rest in time", replay.settled),
         ("all processes drained on SIGTERM", replay.drained),
         ("every record was acknowledged by the broker", replay.sent.failed == 0),
+        ("the promotion showed what it is to show", all(effect.is_shown for effect in result.effects)),
         ("a worker was killed and its successor committed", bool(replay.kill and replay.kill.back_after_seconds)),
     ):
         out.print(f"{said}: {'yes' if well else 'NO'}")

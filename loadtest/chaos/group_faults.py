@@ -1,4 +1,7 @@
-"""Faults of the whole group: another worker joins and leaves again and again; all are restarted with other settings."""
+"""Faults of the whole group: another worker joins and leaves again and again; all are restarted with other settings.
+
+While they are restarted a review rule is switched, so that workers of both sorts get the new version.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.chaos.fault import Kind, Proof
 from loadtest.chaos.worker_faults import WORKERS
+from loadtest.promotion.rules import switch_rule
 from pipeline.services.process import wait_until
 from pipeline.settings import VARIABLES
 
@@ -72,7 +76,10 @@ class RebalanceStorm:
 
 
 class RollingRestart:
-    """Each worker in turn is drained with SIGTERM and started with other settings: for a while both are at work."""
+    """Each worker in turn is drained with SIGTERM and started with other settings: for a while both are at work.
+
+    Then a review rule is switched off, or on again: its version must be in effect with all of them.
+    """
 
     target = GROUP
 
@@ -82,10 +89,10 @@ class RollingRestart:
             VARIABLES["batch_records_max"]: str(params["batch_records_max"]),
             VARIABLES["commit_interval_seconds"]: str(params["commit_interval_seconds"]),
         }
-        self._clean = self._back = 0
+        self._clean = self._back = self._version = 0
 
     def inject(self) -> None:
-        """Restart one after the other, each while no other fault has it."""
+        """Restart one after the other, each while no other fault has it; after the first one, switch a rule."""
         done: set[str] = set()
         deadline = time.monotonic() + ROLL_SECONDS
         while len(done) < self._rig.shape.workers and time.monotonic() < deadline:
@@ -94,6 +101,7 @@ class RollingRestart:
                 if child.name not in done:
                     done.add(child.name)
                     self._restart(child)
+            self._version = self._version or switch_rule(self._rig.place.settings)
 
     def _restart(self, child: Child) -> None:
         child.held = True
@@ -112,9 +120,11 @@ class RollingRestart:
         """Say whether all were restarted, and at least one of them drained well."""
         workers = self._rig.shape.workers
         evidence = (
-            f"{self._clean} of {workers} drained with status 0, {self._back} took partitions with {self._settings}"
+            f"{self._clean} of {workers} drained with status 0, {self._back} took partitions with {self._settings}; "
+            f"rules of version {self._version} were made meanwhile"
         )
-        return Proof(self._back == workers and self._clean > 0, evidence, {"restarted": self._back})
+        counts: dict[str, int | float] = {"restarted": self._back, "rules_version": self._version}
+        return Proof(self._back == workers and self._clean > 0 and self._version > 0, evidence, counts)
 
 
 def _draw_storm(chance: Random) -> Params:

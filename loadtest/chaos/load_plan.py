@@ -1,4 +1,4 @@
-"""What the load of a chaos run consists of: real orders by time, and what is kept for bursts and hostile floods."""
+"""What the load of a chaos run consists of: a promotion by time, and what is kept for bursts and hostile floods."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from loadtest import stock
 from loadtest.hostile import hostile_records
 from loadtest.journey import Line, ShopOrder, read_journey
 from loadtest.payloads import order_message
-from loadtest.scenario import Shares, TimedRecord, merge, schedule
+from loadtest.plan import wanted
+from loadtest.promotion.making import Promotion, promote
+from loadtest.promotion.making import Wish as Promoted
+from loadtest.promotion.mix import Mix
+from loadtest.scenario import Shares, TimedRecord, merge
 from pipeline.domain.commands import ReceiveStock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.domain.commands import RegisterWarehouse
+    from loadtest.promotion.feeds import Feed
 
 BURST_PER_SECOND = 5_000
 BURST_ORDERS_MAX = 2_500
@@ -31,14 +35,9 @@ HOT_BUYERS_FROM = 8_000_000_000
 """These buyers are no households of the data: an order of a burst is nobody's suspected duplicate."""
 HOT_PRICE_MINOR = 499
 HOSTILE_SHARE = 0.01
-SPAN_MS = 12 * 3_600_000
-"""Of the orders' own times in a load. Months that pass in minutes would make every record that waits for a minute weeks
-late: then the search for suspected duplicates has rightly forgotten what it is to be compared with."""
-DAY_MS = 24 * 3_600_000
-BUYERS_PER_DAY = 10_000
-"""More than there are households in the data."""
 FLOOD_RECORDS = 60
 """Hostile records in one flood: each kind several times, one right after the other."""
+MIX = Mix()
 SHARES = Shares(unpaid=0.08, twice=0.04, out_of_order=0.04, cancelled=0.02)
 
 
@@ -58,15 +57,18 @@ class Wish(NamedTuple):
     bursts: int
     floods: int
     seed: int
+    partitions: int = 4
+    """How many each stage's input has."""
 
 
 class Load(NamedTuple):
     """A load, the stock that it needs, and the shops' pools. `orders`: the different real orders in it."""
 
     plan: LoadPlan
-    feed: list[RegisterWarehouse | ReceiveStock]
+    feed: Sequence[Feed]
     pools: dict[str, str]
     orders: int
+    promotion: Promotion
 
     @property
     def deliveries(self) -> int:
@@ -83,45 +85,29 @@ def burst_orders(wish: Wish) -> int:
     return min(BURST_ORDERS_MAX, int(wish.orders * BURSTS_SHARE_MAX) // wish.bursts) if wish.bursts else 0
 
 
-def make_load(wish: Wish, until_ms: int) -> Load:
-    """Make the load of a wish, its newest order of `until_ms` (ms UTC). Raises SettingsError for too many orders.
+def make_load(wish: Wish, begin_ms: int) -> Load:
+    """Make the load of a wish, its first order of `begin_ms` (ms UTC). Raises SettingsError for too many orders.
 
     Carriers report what happens now. Orders of years ago beside that would let years pass on the log, after which the
     stages rightly forget what is settled.
     """
-    read, pools = read_journey(wish.orders, wish.seed)
-    orders = list(_drawn_together(read, until_ms))
+    orders, pools = read_journey(wish.orders, wish.seed)
     size = burst_orders(wish)
-    ordinary = orders[: len(orders) - size * wish.bursts]
-    heated = list(_heat(orders[len(ordinary) :]))
-    rate = len(ordinary) / wish.seconds
-    sprinkled = int(len(ordinary) * HOSTILE_SHARE)
-    hostile = hostile_records(sprinkled + FLOOD_RECORDS * wish.floods, ordinary, wish.seconds, wish.seed)
+    plain = orders[: len(orders) - size * wish.bursts]
+    made = promote(plain, pools, Promoted(MIX, SHARES, len(plain) / wish.seconds, begin_ms, wish.seed, wish.partitions))
+    heated = [order._replace(created_at=begin_ms + place) for place, order in enumerate(_heat(orders[len(plain) :]))]
+    sprinkled = int(len(plain) * HOSTILE_SHARE)
+    hostile = hostile_records(sprinkled + FLOOD_RECORDS * wish.floods, made.ordinary, wish.seconds, wish.seed)
     records = [record for record, _ in hostile]
-    base = merge(schedule(ordinary, rate, wish.seed, SHARES), records[:sprinkled], rate).records
+    base = merge(made.records, records[:sprinkled], len(plain) / wish.seconds).records
     bursts = [heated[begin : begin + size] for begin in range(0, len(heated), size)] if size else []
     floods = [records[begin : begin + FLOOD_RECORDS] for begin in range(sprinkled, len(records), FLOOD_RECORDS)]
     plan = LoadPlan(base, [_burst(burst) for burst in bursts], floods)
-    stocked = [*ordinary, *heated[: int(len(heated) * HOT_STOCK_SHARE)]]
+    stocked = [*made.stocked, *heated[: int(len(heated) * HOT_STOCK_SHARE)]]
     stocked += [order for _, order in hostile if order is not None]
-    wanted = stock.demand(_wanted(order, pools) for order in stocked)
-    feed = list(stock.feed(wanted, stock.StockPlan(), wish.seed, orders[0].created_at))
-    return Load(plan, feed, pools, len(orders))
-
-
-def _drawn_together(orders: Sequence[ShopOrder], until_ms: int) -> Iterator[ShopOrder]:
-    """Let the orders' times pass faster, so that all lie within SPAN_MS before `until_ms`.
-
-    A household is another buyer on each day, so that not every second basket is a suspected duplicate for it.
-    """
-    first = orders[0].created_at
-    length_ms = orders[-1].created_at - first
-    ratio = min(1.0, SPAN_MS / max(1, length_ms))
-    begin = until_ms - int(length_ms * ratio)
-    for order in orders:
-        since_first = order.created_at - first
-        buyer = int(order.buyer) + BUYERS_PER_DAY * (since_first // DAY_MS)
-        yield order._replace(created_at=begin + int(since_first * ratio), buyer=str(buyer))
+    demand = stock.demand(wanted(order, pools) for order in stocked)
+    feed = [*stock.feed(demand, stock.StockPlan(), wish.seed, begin_ms), *made.feed]
+    return Load(plan, feed, pools, len(orders), made)
 
 
 def _heat(orders: Sequence[ShopOrder]) -> Iterator[ShopOrder]:
@@ -148,10 +134,6 @@ def _burst(orders: Sequence[ShopOrder]) -> list[TimedRecord]:
         TimedRecord(place / BURST_PER_SECOND, order.order_id.encode(), order_message(order, paid=True))
         for place, order in enumerate(orders)
     ]
-
-
-def _wanted(order: ShopOrder, pools: dict[str, str]) -> stock.Wanted:
-    return stock.Wanted(pools[order.shop_id], order.buyer, [(line.sku, line.quantity) for line in order.lines])
 
 
 def write_load(plan: LoadPlan, path: Path) -> None:

@@ -7,6 +7,7 @@ of fault really hit: a run whose faults did not hit has proved nothing, and is i
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import time
 from contextlib import contextmanager
@@ -191,7 +192,8 @@ def _load(options: argparse.Namespace, planned: Sequence[Planned], seconds: floa
     counts = count_kinds(planned)
     orders = options.orders or PROFILES[options.profile].orders
     now_ms = time.time_ns() // 1_000_000
-    return make_load(Wish(orders, seconds, counts["burst"], counts["hostile"], options.seed), now_ms)
+    partitions = read_settings(os.environ).partitions
+    return make_load(Wish(orders, seconds, counts["burst"], counts["hostile"], options.seed, partitions), now_ms)
 
 
 def _environ(seed: int, mutant: str) -> Mapping[str, str]:

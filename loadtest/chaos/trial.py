@@ -17,6 +17,8 @@ from loadtest.chaos.rig import Refusal, Rig
 from loadtest.chaos.runner import Runner
 from loadtest.chaos.sampling import sampled
 from loadtest.deployment import provision
+from loadtest.promotion.closing import close_promotion
+from loadtest.promotion.rules import activate_rules
 from loadtest.seeding import seed_stock
 from loadtest.watching import Moment, Watch
 
@@ -91,6 +93,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
     watch = Watch(out, rig)
     with _started(rig), sampled(rig), ExitStack() as stack:
         seed_stock(watch, place, work.load.feed_records(), work.load.deliveries)
+        watch.say(f"review rules: version {activate_rules(place.settings)}")
         rig.loader = stack.enter_context(loading(place, place.run_dir / LOAD_FILE))
         clock = Clock()
         ledger = Ledger(place.run_dir)
@@ -103,7 +106,7 @@ def carry_out(out: Console, place: Site, work: Work) -> Course:
         watch.say(f"{over:6.1f} s all faults are over; {rig.loader.last.left} records of the load are left")
         rig.loader.finish()
         standing = rig.loader.result()
-        settled = not stopped and _settle(rig, watch)
+        settled = not stopped and _settle(rig, watch) and _close(rig, watch, work.load)
         rested = clock.now - over
         watch.say(f"{clock.now:6.1f} s at rest: {settled}; draining")
         drained = rig.drain()
@@ -166,6 +169,12 @@ def _settle(rig: Rig, watch: Watch) -> bool:
 
     watch.wait(lambda: sent, over, SETTLE_SECONDS_MAX)
     return rested
+
+
+def _close(rig: Rig, watch: Watch, load: Load) -> bool:
+    """End the load's promotion, and wait until that has had its effects."""
+    close_promotion(rig.place.settings, load.promotion.ends_ms)
+    return _settle(rig, watch)
 
 
 def still_for(seconds: float) -> Callable[[float, object], bool]:

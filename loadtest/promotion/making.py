@@ -52,6 +52,8 @@ class Promotion(NamedTuple):
     """The orders that want what shops sell."""
     planned: str
     """The pool that has a routing plan; empty: none."""
+    ends_ms: int
+    """When its clock ends, in milliseconds UTC."""
 
 
 def promote(orders: Sequence[ShopOrder], pools: Mapping[str, str], wish: Wish) -> Promotion:
@@ -80,6 +82,7 @@ def promote(orders: Sequence[ShopOrder], pools: Mapping[str, str], wish: Wish) -
         ordinary,
         [*ordinary, *(one.order for one in special if not one.wants_own)],
         planned,
+        wish.begin_ms + int(span.clock_seconds * 1000),
     )
 
 

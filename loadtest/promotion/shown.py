@@ -61,8 +61,8 @@ OF_ALL: Mapping[str, Mapping[str, str]] = {
     "safety": {"StockTransferred>safety": "units set aside", "StockTransferred>stock": "units given back"},
 }
 """Units that events of no order move."""
-FEW = 8
-"""Of so few orders of a kind nothing must have happened: whether it did is chance."""
+FEW = 40
+"""Of fewer orders of a kind nothing must have happened: whether it did is chance."""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,12 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     orders: int
     counts: dict[str, int]
     lacking: tuple[str, ...]
-    """What did not happen to any, although it had to."""
+    """What did not happen to any, although it should have."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether all happened that should have, or whether there were too few orders to tell."""
+        return not self.lacking or self.orders < FEW
 
 
 def effects(history: History, kinds: Mapping[str, str], planned: str) -> list[Effect]:
@@ -90,7 +95,7 @@ def effects(history: History, kinds: Mapping[str, str], planned: str) -> list[Ef
 
 
 def _effect(kind: str, orders: int, counts: Counter[str]) -> Effect:
-    lacking = tuple(word for word in MUST[kind] if orders >= FEW and not counts[word])
+    lacking = tuple(word for word in MUST[kind] if not counts[word])
     words = [*WORDS[kind].values(), *OF_ALL.get(kind, {}).values()]
     return Effect(kind=kind, orders=orders, counts={word: counts[word] for word in words}, lacking=lacking)
 
@@ -115,8 +120,9 @@ def _of_plan(history: History, planned: str) -> Iterable[Effect]:
             {fact.order_id for fact in history.named("RerouteStarted") if fact.body.get("scores")}
         ),
     }
+    held = sum(fact.body["pool"] == planned for fact in history.named("HoldPlaced"))
     lacking = () if routed else ("routed by it",)
-    yield Effect(kind=f"plan of {planned}", orders=len(routed), counts=counts, lacking=lacking)
+    yield Effect(kind=f"plan of {planned}", orders=held, counts=counts, lacking=lacking)
 
 
 def show_effects(out: Console, found: Sequence[Effect]) -> None:
@@ -126,6 +132,7 @@ def show_effects(out: Console, found: Sequence[Effect]) -> None:
         table.add_column(column, justify="right" if column == "sent" else "left")
     for effect in found:
         words = ", ".join(f"{number:,} {word}" for word, number in effect.counts.items())
-        lacking = "".join(f" [red]NOT SHOWN: {word}[/red]" for word in effect.lacking)
+        why = " (of so few orders that is chance)" if effect.is_shown else ""
+        lacking = "".join(f" [red]NOT SHOWN: {word}{why}[/red]" for word in effect.lacking)
         table.add_row(effect.kind.replace("_", " "), f"{effect.orders:,}", words + lacking)
     out.print(table)

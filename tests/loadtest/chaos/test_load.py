@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import queue
+from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from loadtest.chaos.load import Generator
-from loadtest.chaos.load_plan import SPAN_MS, LoadPlan, Wish, make_load
+from loadtest.chaos.load_plan import LoadPlan, Wish, make_load
 from loadtest.chaos.load_words import Burst, Command, Finish, Shuffle
+from loadtest.promotion.mix import KINDS
 from loadtest.scenario import TimedRecord
+from pipeline.topics import ORDER_COMMANDS, ORDERS_RAW, ROUTING_COMMANDS, STOCK_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadtest.chaos.load_outlet import AckedOutlet
 
-UNTIL_MS = 1_800_000_000_000
+BEGIN_MS = 1_800_000_000_000
 
 
 def records(*keys: str) -> list[TimedRecord]:
@@ -85,11 +88,30 @@ def test_a_shuffle_of_a_load_that_is_out_takes_the_latest_records() -> None:
     assert sorted(found[:2]) == sorted(found[-2:]) == ["a", "b"]
 
 
-def test_the_orders_of_a_load_lie_within_half_a_day_and_keep_their_order() -> None:
-    load = make_load(Wish(orders=2_000, seconds=10.0, bursts=1, floods=1, seed=3), UNTIL_MS)
-    given = [msgspec.json.decode(record.value or b"") for record in load.plan.base if not record.expect]
+def test_the_orders_of_a_load_are_of_the_time_at_which_they_are_sent() -> None:
+    load = make_load(Wish(orders=2_000, seconds=10.0, bursts=1, floods=1, seed=3), BEGIN_MS)
+    given = [
+        msgspec.json.decode(one.value or b"")
+        for one in load.plan.base
+        if one.topic == ORDERS_RAW.name and not one.expect
+    ]
     first = {one["order_id"]: one["created_at"] for one in given if "created_at" in one}
-    assert max(first.values()) - min(first.values()) <= SPAN_MS
-    assert max(first.values()) <= UNTIL_MS
+    assert min(first.values()) >= BEGIN_MS
+    assert max(first.values()) <= BEGIN_MS + 10_000
     assert len(set(first.values())) > len(first) / 2
-    assert list(first.values()) != sorted(first.values(), reverse=True)
+
+
+def test_a_load_carries_the_clock_the_feeds_and_special_orders_of_every_kind() -> None:
+    load = make_load(Wish(orders=2_000, seconds=60.0, bursts=1, floods=1, seed=3), BEGIN_MS)
+    commands = Counter(
+        (one.topic, msgspec.json.decode(one.value or b"")["command"])
+        for one in load.plan.base
+        if one.topic != ORDERS_RAW.name
+    )
+    stock = {name for topic, name in commands if topic == STOCK_COMMANDS.name}
+    assert stock == {"Tick", "ReceiveStock", "TransferStock", "RegisterWarehouse", "WithdrawWarehouse"}
+    assert commands[ROUTING_COMMANDS.name, "Tick"] == 4 * (60 + 30 + 1)
+    assert commands[ORDER_COMMANDS.name, "SetOrderPolicy"] == 4
+    assert set(load.promotion.kinds.values()) == set(KINDS)
+    fed = {type(one).__name__ for one in load.feed}
+    assert fed >= {"AnnounceInbound", "OpenFlash", "TransferStock", "SetSafety", "SetRoutingPlan"}
