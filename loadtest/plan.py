@@ -10,7 +10,7 @@ import msgspec
 from loadtest import stock
 from loadtest.hostile import hostile_records
 from loadtest.invoices import POOL, SHOP, read_invoices, schedule_invoices
-from loadtest.journey import read_journey
+from loadtest.journey import Journey, read_journey
 from loadtest.options import rate, share
 from loadtest.order_size import cut_orders, order_size
 from loadtest.scenario import Scenario, Shares, merge, schedule
@@ -74,12 +74,20 @@ def make_plan(options: argparse.Namespace) -> Plan:
     return _replay_invoices(options) if options.csv else _replay_journey(options)
 
 
-def _replay_journey(options: argparse.Namespace) -> Plan:
+def read_orders(options: argparse.Namespace) -> Journey:
+    """Read the real orders that the options ask for. Raises SettingsError."""
     orders, pools = read_journey(options.orders, options.seed)
-    if options.lines:
-        orders = cut_orders(orders, options.lines, options.seed)
-    shares = Shares(options.unpaid_share, options.twice_share, options.out_of_order_share, options.cancelled_share)
-    ordinary = schedule(orders, options.rate, options.seed, shares)
+    return Journey(cut_orders(orders, options.lines, options.seed) if options.lines else orders, pools)
+
+
+def shares_of(options: argparse.Namespace) -> Shares:
+    """Give the shares that the options ask for."""
+    return Shares(options.unpaid_share, options.twice_share, options.out_of_order_share, options.cancelled_share)
+
+
+def _replay_journey(options: argparse.Namespace) -> Plan:
+    orders, pools = read_orders(options)
+    ordinary = schedule(orders, options.rate, options.seed, shares_of(options))
     hostile = hostile_records(options.hostile, orders, options.orders / options.rate, options.seed)
     scenario = merge(ordinary, [record for record, _ in hostile], options.rate)
     stocked = [*orders, *(order for _, order in hostile if order is not None)]

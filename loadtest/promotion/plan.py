@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from loadtest import stock
 from loadtest.hostile import hostile_records
-from loadtest.journey import read_journey
-from loadtest.plan import Plan, wanted
+from loadtest.plan import Plan, read_orders, shares_of, wanted
 from loadtest.promotion.making import Promotion, Wish, promote
 from loadtest.promotion.mix import mix_of
-from loadtest.scenario import Shares, merge
+from loadtest.scenario import merge
 from pipeline.desk.clock import now_ms
 
 if TYPE_CHECKING:
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
 
 def plan_promotion(options: argparse.Namespace, partitions: int) -> tuple[Plan, Promotion]:
     """Make the promotion of the options. Raises SettingsError when a number is no good."""
-    orders, pools = read_journey(options.orders, options.seed)
-    shares = Shares(options.unpaid_share, options.twice_share, options.out_of_order_share, options.cancelled_share)
-    wish = Wish(mix_of(options), shares, options.rate, now_ms(), options.seed, partitions)
+    orders, pools = read_orders(options)
+    wish = Wish(mix_of(options), shares_of(options), options.rate, now_ms(), options.seed, partitions)
     made = promote(orders, pools, wish)
     seconds = options.orders / options.rate
-    hostile = hostile_records(options.hostile, made.ordinary, seconds, options.seed)
+    hostile = hostile_records(options.hostile, made.ordinary or orders, seconds, options.seed)
     scenario = merge(made.records, [record for record, _ in hostile], options.rate)
     stocked = [*made.stocked, *(order for _, order in hostile if order is not None)]
     demand = stock.demand(wanted(order, pools) for order in stocked)
