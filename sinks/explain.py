@@ -25,7 +25,10 @@ KEY_WORDS = 3
 USAGE = "python -m pipeline explain (ORDER_ID | CHANNEL SHOP PLATFORM_ORDER_ID) [--json]"
 WIDTH_WITHOUT_TERMINAL = 160
 RAISES = frozenset(
-    {"OrderHeldForReview", "HoldRefused", "RouteFailed", "WaybillRefused", "RefundDue", "OrderCancelled"}
+    {
+        *("OrderHeldForReview", "HoldRefused", "RouteFailed", "WaybillRefused", "RefundDue", "OrderCancelled"),
+        *("OrderUnpaidTooLong", "ReviewOverdue", "RefundOverdue", "HoldOverdue", "ShipmentSilent"),
+    }
 )
 """What a reader looks for first."""
 

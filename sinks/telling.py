@@ -21,7 +21,21 @@ HEAD = frozenset({"id", "stage", "cause", "event", "order_id", "at", "from", "to
 """What every event has."""
 IDENTITY = frozenset({"channel", "shop_id", "platform_order_id", "pool", "currency"})
 """What is said of the order once, at the top."""
-TIMES = frozenset({"until", "next_at", "cancel_at", "expires_at", "deliver_by", "deadline", "opens_at", "closes_at"})
+TIMES = frozenset(
+    {
+        "due_at",
+        "overdue_at",
+        "paid_at",
+        "until",
+        "next_at",
+        "cancel_at",
+        "expires_at",
+        "deliver_by",
+        "deadline",
+        "opens_at",
+        "closes_at",
+    }
+)
 UNITS_SHOWN_MAX = 12
 
 

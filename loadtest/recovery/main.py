@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadtest.deployment import Site, provision, site
+from loadtest.options import at_least, writable
 from loadtest.recovery.filling import Filled, fill
 from loadtest.recovery.orders import read_window
 from loadtest.recovery.restart import Restart, measure_restarts
@@ -51,6 +52,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
     options = parser.parse_args(arguments)
+    at_least(1, orders=options.orders, rounds=options.rounds)
+    at_least(0, unpaged_orders=options.unpaged_orders, open_orders=options.open_orders, kills=options.kills)
+    writable(json=options.json)
     out = console()
     result = measure(out, options)
     show(out, result)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sinks.store import open_store
+from sinks.store import StoreRefusedError, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pipeline.settings import Settings
     from sinks.store import Store
@@ -18,6 +18,8 @@ REFUSED = "StockFeedRefused"
 ANSWERS = "SELECT pool, feed_id, answer, warehouse, sku, change_units, reason FROM stock_feeds"
 Key = tuple[str, str]
 """A pool and a feed id."""
+Answer = tuple[str, str, str, int, str]
+"""The event, the warehouse, the SKU, the units, the reason."""
 
 
 def tell_results(settings: Settings, feeds: Sequence[Key], wait_seconds: float) -> int:
@@ -35,16 +37,26 @@ def tell_results(settings: Settings, feeds: Sequence[Key], wait_seconds: float) 
     return 1 if refused else 0
 
 
-def _wait(store: Store, feeds: Sequence[Key], deadline: float) -> dict[Key, tuple[str, str, str, int, str]]:
+def _wait(store: Store, feeds: Sequence[Key], deadline: float) -> dict[Key, Answer]:
     wanted = set(feeds)
     while True:
-        rows = {(pool, feed_id): (*rest,) for pool, feed_id, *rest in store.query(ANSWERS) if (pool, feed_id) in wanted}
+        rows = _read(store, wanted, deadline)
         if len(rows) == len(wanted) or time.monotonic() >= deadline:
             return rows
         time.sleep(POLL_SECONDS)
 
 
-def as_text(answer: tuple[str, str, str, int, str] | None) -> str:
+def _read(store: Store, wanted: Collection[Key], deadline: float) -> dict[Key, Answer]:
+    """Read the answers there are; none while the sink has not made its tables yet. Raises HoldfastError."""
+    try:
+        return {(pool, feed_id): (*rest,) for pool, feed_id, *rest in store.query(ANSWERS) if (pool, feed_id) in wanted}
+    except StoreRefusedError:
+        if time.monotonic() >= deadline:
+            raise
+        return {}
+
+
+def as_text(answer: Answer | None) -> str:
     """Say what an answer means."""
     if answer is None:
         return "not answered, or not stored yet"

@@ -11,6 +11,7 @@
     stock safety POOL SKU --lead-days N [--floor UNITS]         watch its level
     stock file FILE                                             any of these, a JSON object a line; all of them or none
     stock result POOL FEED_ID                                   what came of it
+    stock suggest [--cover DAYS] [--json]                       what should be moved ahead of its orders
 
 A line of a file: {"feed": "receive", "pool": "P", "warehouse": "w1", "units": {"SKU-A": 5}}, with the fields of the
 command. A feed counts once by its id: that of a file's line is made of the file and the line, so a file may be sent
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import topics
 from pipeline.desk.clock import now_ms
+from pipeline.desk.positions import COVER_DAYS_MAX, show_suggestions
 from pipeline.desk.results import tell_results
 from pipeline.desk.sending import Sender
 from pipeline.desk.stock_lines import command_of, read_lines
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
     if asked.wait < 0:
         message = f"--wait: must not be below 0 (it is {asked.wait:g})"
         raise HoldfastError(message)
+    if asked.feed == "suggest":
+        return show_suggestions(read_settings(os.environ, needs=("clickhouse",)), asked.cover, as_json=asked.json)
     if asked.feed == "result":
         return tell_results(read_settings(os.environ, needs=("clickhouse",)), [(asked.pool, asked.feed_id)], asked.wait)
     feeds = read_lines(asked.file, now_ms()) if asked.feed == "file" else [_feed(asked, now_ms())]
@@ -97,6 +101,13 @@ def _time(text: str) -> int:
     return int(found.timestamp() * 1000)
 
 
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= COVER_DAYS_MAX:
+        message = f"from 1 to {COVER_DAYS_MAX} days (it is {text})"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline stock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -123,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
             one[name].add_argument(place)
     _add_options(one)
     kinds.add_parser("file").add_argument("file", type=Path)
+    suggest = kinds.add_parser("suggest", help="from what sold near each warehouse in 14 days, and what is there")
+    suggest.add_argument("--cover", type=_days, default=7, help="days that a warehouse should have for (%(default)s)")
+    suggest.add_argument("--json", action="store_true")
     return parser
 
 

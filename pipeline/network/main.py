@@ -75,6 +75,9 @@ def _products(skus: tuple[SkuFacts, ...], asked: argparse.Namespace, at: int) ->
 def _warehouse(asked: argparse.Namespace, at: int) -> Command:
     pool, warehouse = asked.pool, asked.warehouse
     feed_id = asked.feed_id or f"{asked.command}-{warehouse}-{at}"
+    if asked.command == "close" and not asked.reason.strip():
+        message = "--reason: must not be empty: it is what people read in the events"
+        raise HoldfastError(message)
     if asked.command == "close":
         return WithdrawWarehouse(at=at, pool=pool, feed_id=feed_id, warehouse=warehouse, reason=asked.reason)
     north, east = asked.latitude, asked.longitude
@@ -83,6 +86,9 @@ def _warehouse(asked: argparse.Namespace, at: int) -> Command:
 
 def _scan(asked: argparse.Namespace, at: int) -> Command:
     name = asked.fulfilment_id
+    if not order_of(name) or not name.rpartition("-")[2].isdecimal():
+        message = f"FULFILMENT_ID: wants an order's id, a dash and the part's number (it is {name!r})"
+        raise HoldfastError(message)
     if asked.command == "scan-item":
         return ScanItem(
             at=at, pool=asked.pool, order_id=order_of(name), fulfilment_id=name, sku=asked.sku, units=asked.units

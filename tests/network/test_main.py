@@ -72,3 +72,8 @@ def test_warehouses_are_closed_and_opened_and_parcels_scanned() -> None:
     assert out == ScanOutbound(at=AT, pool="p", order_id="o", fulfilment_id="o-1", scan_id=f"o-1-{AT}")
     with pytest.raises(HoldfastError, match="latitude"):
         made("open", "p", "w", "91", "0")
+    for wrong in ("nodash", "o-", "-1", "o-x"):
+        with pytest.raises(HoldfastError, match="FULFILMENT_ID"):
+            made("scan-out", "p", "--", wrong)
+    with pytest.raises(HoldfastError, match="--reason"):
+        made("close", "p", "w", "--reason", " ")

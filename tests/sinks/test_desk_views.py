@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
 import pytest
 
-from pipeline.desk import refunds, results, review
+from pipeline.desk import positions, refunds, results, review
 from pipeline.domain.events import (
     HoldConsumed,
     HoldPlaced,
@@ -29,7 +30,17 @@ from pipeline.domain.order_events import (
     ReviewOverdue,
     ReviewReleased,
 )
-from pipeline.domain.shipping_events import ShipmentSilent
+from pipeline.domain.orders import SkuUnits
+from pipeline.domain.routing_events import CountSettled
+from pipeline.domain.routing_floor_events import PartRerouted
+from pipeline.domain.shipping_events import (
+    AllocationSettled,
+    OrderRouted,
+    RoutePart,
+    RouteScore,
+    ShelfStocked,
+    ShipmentSilent,
+)
 from pipeline.domain.stock_events import HoldConfirmed, HoldOverdue
 from pipeline.settings import Settings
 from sinks.blocks import Block
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 AT_MS = 1_490_000_000_000
+DAY_MS = 86_400_000
 POOL = "brand"
 
 
@@ -135,10 +147,43 @@ def tell(history: History) -> None:
     history.tell("reservation", received, StockFeedRefused(at=AT_MS, pool=POOL, feed_id="f2", **refused))
 
 
+def stocked(warehouse: str, units: int) -> ShelfStocked:
+    return ShelfStocked(at=AT_MS, pool=POOL, warehouse=warehouse, units=(SkuUnits("X", units),))
+
+
+def routed(order_id: str, near: str, ships: str, units: int, *, days: int = 0) -> OrderRouted:
+    other = "west" if near == "east" else "east"
+    scores = tuple(
+        RouteScore(warehouse=name, distance_km=km, units_free=0) for name, km in ((other, 900.0), (near, 9.5))
+    )
+    part = RoutePart(fulfilment_id=f"{order_id}-1", warehouse=ships, units=(SkuUnits("X", units),))
+    return OrderRouted(order_id=order_id, at=AT_MS - days * DAY_MS, pool=POOL, parts=(part,), scores=scores)
+
+
+def settled(order_id: str, to_state: str) -> AllocationSettled:
+    return AllocationSettled(order_id=order_id, at=AT_MS, to_state=to_state, pool=POOL, fulfilment_id=f"{order_id}-1")
+
+
+def tell_shelves(history: History) -> None:
+    history.tell("routing", stocked("east", 20), stocked("west", 90))
+    count: dict[str, Any] = {"pool": POOL, "feed_id": "c", "warehouse": "west", "sku": "X", "change_units": -2}
+    history.tell("routing", CountSettled(at=AT_MS, applied=True, **count))
+    history.tell("routing", CountSettled(at=AT_MS, applied=False, **(count | {"feed_id": "d"})))
+    history.tell("routing", routed("shipped", "east", "east", 8), settled("shipped", "shipped"))
+    history.tell("routing", routed("open", "east", "west", 20), routed("freed", "west", "west", 3))
+    history.tell("routing", settled("freed", "freed"), routed("old", "west", "east", 1, days=15))
+    part = RoutePart(fulfilment_id="open-10001", warehouse="east", units=(SkuUnits("X", 20),))
+    history.tell(
+        "routing",
+        PartRerouted(order_id="open", at=AT_MS, pool=POOL, fulfilment_id="open-1", part=part, reason="SHUT"),
+    )
+
+
 @pytest.fixture
 def site(database: str, history: History) -> Settings:
     """Store the history, one half of it twice."""
     tell(history)
+    tell_shelves(history)
     store = open_store(database)
     for _ in range(2):
         store.apply_schema(schema_statements())
@@ -200,6 +245,27 @@ def test_policies_are_compared_by_what_came_of_their_refunds(client: Client) -> 
         ("p1", "A", "manual", 1, 1, 0, 0, None),
         ("p1", "B", "self_service", 1, 0, 1, 1, 90.0),
     ]
+
+
+def test_what_is_free_on_a_shelf_and_what_sells_near_it_are_told(client: Client) -> None:
+    free = client.query("SELECT warehouse, free_units FROM shelves").result_rows
+    assert free == [("east", 20 - 8 - 20 - 1), ("west", 90 - 2)]
+    near = client.query("SELECT warehouse, units, days FROM demand_near").result_rows
+    assert near == [("east", 28, 1), ("west", 3, 1)]
+
+
+def test_goods_are_suggested_where_they_sell(site: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert positions.show_suggestions(site, 7, as_json=True) == 0
+    (move,) = json.loads(capsys.readouterr().out)
+    assert move == {
+        "pool": POOL,
+        "sku": "X",
+        "from_warehouse": "west",
+        "to_warehouse": "east",
+        "units": 14,
+        "needs_units": 14,
+        "has_units": 0,
+    }
 
 
 def test_a_feed_is_told_by_its_id(site: Settings, capsys: pytest.CaptureFixture[str]) -> None:
