@@ -12,7 +12,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rich.table import Table
@@ -36,14 +36,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 OWN = "holdfast"
-WORKS = ("reservation", "stages")
-"""The reservation stage alone, or all six stages with the calls to a carrier."""
+TITLES = {
+    "reservation": "The reservation stage alone",
+    "stages": "All six stages, with the calls to a carrier",
+}
+WORKS = tuple(TITLES)
+
+
+class Asked(NamedTuple):
+    """What contenders are given: the work's name, how much of it, and its limits."""
+
+    work: str
+    job: Job
+    limits: Limits
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A comparison. `held`: this engine's own answers were right in every run, kills or not."""
 
     held: bool
+    work: str
     orders: int
     lines_max: int
     rounds: int
@@ -99,16 +111,18 @@ def compare(out: Console, options: argparse.Namespace) -> Result:
     killed: list[Run] = []
     if options.rounds and taking_part:
         job = Job(options.orders, options.lines, options.seed)
-        runs = _runs(out, base, taking_part * options.rounds, (options.work, job, Limits(options.seconds_max)))
+        asked = Asked(options.work, job, Limits(options.seconds_max))
+        runs = _runs(out, base, taking_part * options.rounds, asked, skipped)
     if options.kills and taking_part:
         job = Job(options.kill_orders, options.lines, options.seed + 1)
         shares = [(number + 1) / (options.kills + 1) for number in range(options.kills)]
-        limits = Limits(options.seconds_max * (options.kills + 1), shares)
-        killed = _runs(out, base, taking_part, (options.work, job, limits))
+        asked = Asked(options.work, job, Limits(options.seconds_max * (options.kills + 1), shares))
+        killed = _runs(out, base, taking_part, asked, skipped)
     names = [Named(one.name, one.title, one.guarantee) for one in contenders]
     rows = make_rows(names, runs, {run.contender: run for run in killed}, skipped)
     return Result(
         held=all(run.verdict is not None and run.verdict.clean for run in (*runs, *killed) if _is_own(run)),
+        work=options.work,
         orders=options.orders,
         lines_max=options.lines,
         rounds=options.rounds,
@@ -129,21 +143,27 @@ def everybody(work: str) -> tuple[Contender, ...]:
     return CONTENDERS if work == WORKS[0] else STAGED
 
 
-def _runs(out: Console, base: Path, turns: Sequence[Contender], what: tuple[str, Job, Limits]) -> list[Run]:
-    """Give each contender its turn on one broker."""
-    name, job, limits = what
+def _runs(
+    out: Console, base: Path, turns: Sequence[Contender], asked: Asked, skipped: dict[str, str]
+) -> list[Run]:
+    """Give each contender its turn on one broker. One that fails is skipped from then on; this engine must not."""
     runs = []
     with ground(base) as place:
-        work = Reserving(place.fill(make_records(job))) if name == WORKS[0] else staged(job, place.directory)
+        is_alone = asked.work == WORKS[0]
+        work = Reserving(place.fill(make_records(asked.job))) if is_alone else staged(asked.job, place.directory)
         for turn, contender in enumerate(turns):
+            if contender.name in skipped:
+                continue
             app = f"peers-{contender.name}-{turn}"
             trial = Trial(place, contender, Place(place.kafka, app, place.directory / app, base / "peers"), work)
             try:
-                runs.append(trial.run(limits))
+                runs.append(trial.run(asked.limits))
+                out.print(_line(runs[-1]))
             except SetupError as error:
-                message = f"{contender.name}, turn {turn + 1}: {error}"
-                raise SetupError(message) from error
-            out.print(_line(runs[-1]))
+                if contender.name.startswith(OWN):
+                    raise
+                skipped[contender.name] = f"failed in turn {turn + 1}: {error}"
+                out.print(f"{contender.name}: {skipped[contender.name]}")
     return runs
 
 
@@ -176,7 +196,7 @@ def report(result: Result, arguments: str) -> str:
     day = time.strftime("%Y-%m-%d")
     told = "".join(f"- {target}\n" for target in result.targets)
     return (
-        "# The reservation stage alone, side by side\n\n"
+        f"# {TITLES[result.work]}, side by side\n\n"
         f"`python -m loadtest peers {arguments}`, {day}, {result.machine}, broker on the same machine: "
         f"{result.orders:,} orders of up to {result.lines_max} lines in {PARTITIONS} partitions, {result.rounds} "
         f"interleaved rounds, a commit every {COMMIT_SECONDS * 1000:g} ms. Medians (lowest to highest); ratios are to "

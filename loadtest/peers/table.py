@@ -126,7 +126,7 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     if row.skipped:
-        why = f"did not take part: {row.skipped.splitlines()[0]}"
+        why = f"no figures: {row.skipped.splitlines()[0]}"
         return (row.title, *(NOTHING,) * 5, row.guarantee, why, NOTHING)
     return (
         row.title,

@@ -55,7 +55,7 @@ def test_without_streams_the_first_that_ran_is_the_reference() -> None:
 
 def test_who_cannot_take_part_is_named_with_why() -> None:
     rows = make_rows([STREAMS], [], {}, {"streams": "no Maven here"})
-    assert "did not take part: no Maven here" in lines(rows)[0]
+    assert "no figures: no Maven here" in lines(rows)[0]
 
 
 def test_the_verdict_after_kills_stands_beside_the_figures() -> None:
