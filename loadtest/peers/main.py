@@ -22,7 +22,7 @@ from loadtest.peers.contenders import CONTENDERS, Contender, Place, chosen
 from loadtest.peers.ground import ground
 from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, Job, make_records
 from loadtest.peers.stages import STAGED, staged
-from loadtest.peers.table import COLUMNS, Named, Row, lines, make_rows, markdown, targets
+from loadtest.peers.table import COLUMNS, Named, Row, lines, make_rows, markdown, staged_targets, targets
 from loadtest.peers.tools import ensure
 from loadtest.peers.trial import Limits, Run, Trial
 from loadtest.peers.work import Reserving
@@ -127,7 +127,7 @@ def compare(out: Console, options: argparse.Namespace) -> Result:
         lines_max=options.lines,
         rounds=options.rounds,
         machine=f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}",
-        targets=targets(rows),
+        targets=targets(rows) if options.work == WORKS[0] else staged_targets(rows),
         rows=rows,
         runs=runs,
         killed=killed,
@@ -143,9 +143,7 @@ def everybody(work: str) -> tuple[Contender, ...]:
     return CONTENDERS if work == WORKS[0] else STAGED
 
 
-def _runs(
-    out: Console, base: Path, turns: Sequence[Contender], asked: Asked, skipped: dict[str, str]
-) -> list[Run]:
+def _runs(out: Console, base: Path, turns: Sequence[Contender], asked: Asked, skipped: dict[str, str]) -> list[Run]:
     """Give each contender its turn on one broker. One that fails is skipped from then on; this engine must not."""
     runs = []
     with ground(base) as place:
@@ -193,14 +191,16 @@ def _show(out: Console, result: Result) -> None:
 
 def report(result: Result, arguments: str) -> str:
     """Give the page that is kept of a comparison."""
-    day = time.strftime("%Y-%m-%d")
     told = "".join(f"- {target}\n" for target in result.targets)
+    lines = (
+        f"of up to {result.lines_max} lines" if result.work == WORKS[0] else "of the grocer's, 9.4 lines on average,"
+    )
     return (
         f"# {TITLES[result.work]}, side by side\n\n"
-        f"`python -m loadtest peers {arguments}`, {day}, {result.machine}, broker on the same machine: "
-        f"{result.orders:,} orders of up to {result.lines_max} lines in {PARTITIONS} partitions, {result.rounds} "
-        f"interleaved rounds, a commit every {COMMIT_SECONDS * 1000:g} ms. Medians (lowest to highest); ratios are to "
-        "Kafka Streams in the same round, by rate and by CPU an order (user and system time of the peer's process). "
-        "`killed` is what an independent model found after SIGKILLs in the middle of a smaller run.\n\n"
+        f"`python -m loadtest peers {arguments}`, {time.strftime('%Y-%m-%d')}, {result.machine}, the broker on the "
+        f"same machine: {result.orders:,} orders {lines} in {PARTITIONS} partitions, {result.rounds} interleaved rounds, "
+        f"a commit every {COMMIT_SECONDS * 1000:g} ms. Medians (lowest to highest). Ratios are to the reference (the "
+        "row of 1.00) in the same round, by rate and by CPU an order (user and system time of the peer's process). "
+        "After kills: what an independent model found after SIGKILLs in the middle of a smaller run.\n\n"
         f"{markdown(result.rows)}\n{told}"
     )

@@ -131,7 +131,8 @@ def judge_steps(orders: int, on_hand: Counter[tuple[str, str]], steps: Iterable[
 def _carrier(directory: Path) -> Iterator[None]:
     """Have the carrier sandbox for a block of code."""
     ready, log = directory / CARRIER_FILE, directory / "carrier.log"
-    options = ("--port", "0", "--ready-file", str(ready), "--report-interval-seconds", str(NEVER_SECONDS))
+    files = ("--ready-file", str(ready), "--book", str(directory / "book.jsonl"))
+    options = ("--port", "0", *files, "--report-interval-seconds", str(NEVER_SECONDS))
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - the project's own command
             (sys.executable, "-m", "pipeline", "sandbox", *options),
@@ -142,7 +143,8 @@ def _carrier(directory: Path) -> Iterator[None]:
             stderr=output,
         )
     try:
-        if not wait_until(ready.exists, READY_SECONDS):
+        wait_until(lambda: ready.exists() or process.poll() is not None, READY_SECONDS)
+        if not ready.exists():
             message = f"the carrier was not ready within {READY_SECONDS:g} s\n{log_tail(log)}"
             raise SetupError(message)
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.peers.model import Verdict
-from loadtest.peers.table import Named, Span, lines, make_rows, markdown, span, targets
+from loadtest.peers.table import Named, Span, lines, make_rows, markdown, span, staged_targets, targets
 from loadtest.peers.trial import Run
 
 OWN, STREAMS, SLOW = (
@@ -79,6 +79,13 @@ def test_targets_are_met_or_missed_by_the_median() -> None:
     rate, cpu = targets(make_rows([OWN, STREAMS], runs, {}, {}))
     assert rate.endswith("MISSED")
     assert cpu.endswith("met")
+
+
+def test_the_six_stages_are_compared_by_how_many_times_as_fast_they_are() -> None:
+    faust = Named("faust", "the same rules on Faust", "at least once")
+    times, cpu = staged_targets(make_rows([OWN, faust], [run("holdfast", 300, 20), run("faust", 20, 400)], {}, {}))
+    assert times == "15.0 times the rate of the same rules on Faust (at least 10): met"
+    assert cpu == "the same rules on Faust take 20.0 times the CPU an order"
 
 
 def test_without_streams_there_is_no_target_to_meet() -> None:
