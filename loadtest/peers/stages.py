@@ -17,6 +17,7 @@ from loadtest.latency import DECIDED
 from loadtest.peers.contenders import Contender, Place, module, own_settings, python
 from loadtest.peers.model import EXAMPLES_MAX, Verdict
 from loadtest.plan import add_options, make_plan
+from pipeline.carriers.sandbox import SERVICE_PATH
 from pipeline.errors import SetupError
 from pipeline.services.process import log_tail, wait_until
 from pipeline.settings import ROOT, VARIABLES
@@ -168,7 +169,7 @@ def _environ(place: Place) -> dict[str, str]:
     return {
         **own_settings(place),
         VARIABLES["shop_pools_file"]: str(place.directory.parent / SHOPS_FILE),
-        VARIABLES["carrier_url"]: ready.read_text().strip() if ready.exists() else "",
+        VARIABLES["carrier_url"]: f"{ready.read_text()}{SERVICE_PATH}" if ready.exists() else "",
     }
 
 

@@ -127,7 +127,8 @@ class StagesApp:
     def _table(self, stage: Stage, table: Table) -> View:
         name = f"{stage.name}-{table.name}"
         codecs.register(name, MessagePack(table.value))
-        made = self.app.Table(name, partitions=PARTITIONS, key_type=str, value_serializer=name)
+        made: Any = self.app.Table(name, partitions=PARTITIONS)
+        made.value_serializer = name  # no argument sets it; the store and the changelog are made later
         return View(made)
 
     def _decide(self, stage: DecidingStage) -> None:
