@@ -200,7 +200,7 @@ def report(result: Result, arguments: str) -> str:
         f"`python -m loadtest peers {arguments}`, {time.strftime('%Y-%m-%d')}, {result.machine}, the broker on the "
         f"same machine: {result.orders:,} orders {lines} in {PARTITIONS} partitions, {result.rounds} interleaved "
         f"rounds, a commit every {COMMIT_SECONDS * 1000:g} ms. Medians (lowest to highest). Ratios are to the "
-        "reference (the row of 1.00) in the same round, by rate and by CPU an order (user and system time of the peer's "
+        "reference (the row of 1.00) in the same round, by rate and by CPU an order (user and system, of the peer's "
         "process). After kills: what an independent model found after SIGKILLs in the middle of a smaller run.\n\n"
         f"{markdown(result.rows)}\n{told}"
     )
