@@ -41,6 +41,8 @@ TITLES = {
     "stages": "All six stages, with the calls to a carrier",
 }
 WORKS = tuple(TITLES)
+SIZES = {"reservation": (200_000, 20_000), "stages": (20_000, 3_000)}
+"""Orders of a run, and of one with kills, where none are asked for."""
 
 
 class Asked(NamedTuple):
@@ -70,17 +72,21 @@ def main(arguments: list[str]) -> int:
     """Compare. Gives 0 only if this engine's own answers were right. Raises SettingsError, SetupError."""
     parser = argparse.ArgumentParser(prog="python -m loadtest peers", description=__doc__)
     parser.add_argument("--work", choices=WORKS, default=WORKS[0], help="what is to be done (%(default)s)")
-    parser.add_argument("--orders", type=int, default=200_000, help="orders of each run (%(default)s)")
+    parser.add_argument("--orders", type=int, help=f"orders of each run ({_sizes(0)})")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each peer (%(default)s; 0: only the kills)")
     parser.add_argument("--only", default="", help="peers, separated by commas; all if not given")
-    parser.add_argument("--lines", type=int, default=5, help="lines of an order, at most (%(default)s)")
+    parser.add_argument(
+        "--lines", type=int, default=5, help="lines of an order of the reservation job, at most (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws the orders (%(default)s)")
     parser.add_argument("--seconds-max", type=int, default=60, help="a slower run is cut off then (%(default)s)")
     parser.add_argument("--kills", type=int, default=3, help="SIGKILLs of each peer (%(default)s; 0: none)")
-    parser.add_argument("--kill-orders", type=int, default=20_000, help="orders of the run with kills (%(default)s)")
+    parser.add_argument("--kill-orders", type=int, help=f"orders of the run with kills ({_sizes(1)})")
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     options = parser.parse_args(arguments)
+    options.orders = SIZES[options.work][0] if options.orders is None else options.orders
+    options.kill_orders = SIZES[options.work][1] if options.kill_orders is None else options.kill_orders
     at_least(1, orders=options.orders, lines=options.lines, seconds_max=options.seconds_max)
     at_least(1, kill_orders=options.kill_orders)
     at_least(0, rounds=options.rounds, kills=options.kills, seed=options.seed)
@@ -96,6 +102,10 @@ def main(arguments: list[str]) -> int:
     if options.markdown:
         options.markdown.write_text(report(result, " ".join(arguments)))
     return 0 if result.held else 1
+
+
+def _sizes(which: int) -> str:
+    return ", ".join(f"{work}: {sizes[which]}" for work, sizes in SIZES.items())
 
 
 def compare(out: Console, options: argparse.Namespace) -> Result:
