@@ -1,4 +1,7 @@
-"""Rows → blocks. A block is a range of offsets of one partition, in one month: ClickHouse stores it as one part."""
+"""Rows → blocks. A block is a range of offsets of each partition, in one month: ClickHouse stores it as one part.
+
+A part costs ClickHouse about as much as 2,500 rows in it do, whatever is in it, so all partitions share one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from sinks.log import LogRecord
-from sinks.rows import Row, row
+from sinks.rows import COLUMN_NAMES, Row, row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,21 +22,19 @@ BLOCK_BYTES_MAX = 16 * 1024 * 1024
 """Of its records. Both are far below where ClickHouse cuts an insert in two: 1,048,449 rows or 256 MiB."""
 BLOCK_AGE_SECONDS_MAX = 0.4
 """How long a row may wait for others: it must be visible within 800 ms of its append."""
+_APPENDED_AT = COLUMN_NAMES.index("appended_at")
 
 
 class Block(NamedTuple):
-    """Rows of a partition, with the offsets of the first and the last record."""
+    """Rows, in the order of the offsets of each partition, and by partition the offset of its last one."""
 
-    topic: str
-    partition: int
-    first: int
-    last: int
+    last: dict[int, int]
     rows: list[Row]
 
     @property
-    def name(self) -> str:
-        """Name the range: topic-partition-first-last."""
-        return f"{self.topic}-{self.partition}-{self.first}-{self.last}"
+    def oldest_ms(self) -> int:
+        """The broker's time of the first row."""
+        return int(self.rows[0][_APPENDED_AT])
 
     def columns(self) -> list[tuple[object, ...]]:
         """Give the block column by column."""
@@ -57,7 +58,7 @@ class _Growing(msgspec.Struct, kw_only=True):
 
 
 class Gatherer:
-    """Gathers records of one topic into blocks, in the order of their offsets."""
+    """Gathers records of one topic into blocks, each partition in the order of its offsets."""
 
     def __init__(self, topic: str) -> None:
         self.rows = 0
@@ -65,20 +66,20 @@ class Gatherer:
         self.size_bytes = 0
         """Of these records' values."""
         self._topic = topic
-        self._growing: dict[int, _Growing] = {}
+        self._growing: _Growing | None = None
         self._full: deque[_Growing] = deque()
 
     def add(self, record: LogRecord, now_seconds: float) -> None:
         """Take the next record of its partition."""
-        partition, size_bytes = record.partition, len(record.value or b"")
-        growing = self._growing.get(partition)
+        size_bytes = len(record.value or b"")
+        growing = self._growing
         if (
             growing is None
             or growing.is_full()
             or not growing.month_begin_ms <= record.appended_ms < growing.month_end_ms
         ):
-            self._close(partition)
-            growing = self._growing[partition] = _begin(record.appended_ms, now_seconds)
+            self._close()
+            growing = self._growing = _begin(record.appended_ms, now_seconds)
         growing.records.append(record)
         growing.size_bytes += size_bytes
         self.rows += 1
@@ -86,11 +87,9 @@ class Gatherer:
 
     def take(self, now_seconds: float, *, age_seconds_max: float = BLOCK_AGE_SECONDS_MAX) -> Block | None:
         """Give the next block that is full or old enough, and forget it."""
-        if not self._full:
-            for partition, growing in sorted(self._growing.items(), key=lambda item: item[1].since_seconds):
-                if growing.is_full() or now_seconds - growing.since_seconds >= age_seconds_max:
-                    self._close(partition)
-                    break
+        growing = self._growing
+        if growing is not None and (growing.is_full() or now_seconds - growing.since_seconds >= age_seconds_max):
+            self._close()
         if not self._full:
             return None
         taken = self._full.popleft()
@@ -100,25 +99,24 @@ class Gatherer:
 
     def oldest_ms(self) -> int:
         """Give the broker's time of the oldest row held, in ms; 0 when there is none."""
-        held = [*self._full, *self._growing.values()]
-        return min((growing.records[0].appended_ms for growing in held), default=0)
+        held = self._full[0] if self._full else self._growing
+        return 0 if held is None else held.records[0].appended_ms
 
     def clear(self) -> None:
         """Forget all rows."""
-        self._growing.clear()
+        self._growing = None
         self._full.clear()
         self.rows = self.size_bytes = 0
 
-    def _close(self, partition: int) -> None:
-        growing = self._growing.pop(partition, None)
-        if growing is not None:
-            self._full.append(growing)
+    def _close(self) -> None:
+        if self._growing is not None:
+            self._full.append(self._growing)
+            self._growing = None
 
 
 def _block(topic: str, records: Sequence[LogRecord]) -> Block:
-    first, last = records[0], records[-1]
-    rows = [row(topic, *record) for record in records]
-    return Block(topic, first.partition, first.offset, last.offset, rows)
+    last = {record.partition: record.offset for record in records}
+    return Block(last, [row(topic, *record) for record in records])
 
 
 def _begin(appended_ms: int, now_seconds: float) -> _Growing:

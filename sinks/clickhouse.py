@@ -46,7 +46,6 @@ REVOKE_SECONDS_MAX = 3.0
 DRAIN_SECONDS_MAX = 10.0
 T = TypeVar("T")
 _EVENT = COLUMN_NAMES.index("event")
-_APPENDED_AT = COLUMN_NAMES.index("appended_at")
 
 
 class ClickHouseSink:
@@ -58,6 +57,7 @@ class ClickHouseSink:
         self._prefix = f"holdfast-sink:{settings.deployment}:"
         # In the id, so that an earlier run's block is never taken for this one: its rows may have been removed.
         self._run = uuid.uuid4().hex[:8]
+        self._blocks = 0
         self._gatherer = Gatherer(TOPIC)
         self._threads = ThreadPoolExecutor(1, "clickhouse-store")
         self._job: Future[dict[int, Stored] | Block | None] | None = None
@@ -113,7 +113,7 @@ class ClickHouseSink:
             else self._gatherer.take(now, age_seconds_max=age_seconds_max)
         )
         if block is not None:
-            self._block_ms = block.rows[0][_APPENDED_AT]
+            self._block_ms = block.oldest_ms
             self._submit(partial(self._store_block, block))
 
     def _submit(self, work: Callable[[threading.Event], dict[int, Stored] | Block | None]) -> None:
@@ -126,7 +126,8 @@ class ClickHouseSink:
         self._block_ms = 0
         result = job.result()
         if isinstance(result, Block):
-            self._log.commit(result.partition, result.last + 1)
+            for partition, offset in result.last.items():
+                self._log.commit(partition, offset + 1)
         elif result is not None:
             try:
                 self._log.start(result, accept_gap=self._accept_gap)
@@ -157,20 +158,23 @@ class ClickHouseSink:
         _until_up(partial(self._store.apply_schema, schema_statements()), gone)
 
     def _resume_points(self, partitions: tuple[int, ...], gone: threading.Event) -> dict[int, Stored] | None:
-        """Ask where each partition stands, once no earlier statement for it can change that any more."""
+        """Ask where each partition stands, once no earlier statement can change that any more.
+
+        A block may be of any partitions, so all inserts are ended: a member that reads others sends its block again.
+        """
 
         def ask() -> dict[int, Stored]:
             self._store.apply_schema(schema_statements())
-            for partition in partitions:
-                self._store.settle(self._range_prefix(partition))
+            self._store.settle(self._prefix)
             highest = self._store.highest(TOPIC)
             return {partition: highest[partition] for partition in partitions if partition in highest}
 
         return _until_up(ask, gone)
 
     def _store_block(self, block: Block, gone: threading.Event) -> Block | None:
-        """Store a block, whatever it takes, unless its partition is lost meanwhile."""
-        statement_id = f"{self._range_prefix(block.partition)}{block.first}-{block.last}:{self._run}"
+        """Store a block, whatever it takes, unless its partitions are lost meanwhile."""
+        self._blocks += 1
+        statement_id = f"{self._prefix}{self._run}:{self._blocks}"
         attempts = 0
 
         def attempt() -> Block:
@@ -197,12 +201,9 @@ class ClickHouseSink:
         return done
 
     def _has(self, block: Block) -> bool:
-        """Ask whether a block is there."""
-        last = self._store.highest(TOPIC).get(block.partition)
-        return last is not None and last.offset >= block.last
-
-    def _range_prefix(self, partition: int) -> str:
-        return f"{self._prefix}{TOPIC}-{partition}:"
+        """Ask whether a block is there; it is whole or not at all."""
+        highest = self._store.highest(TOPIC)
+        return all(partition in highest and highest[partition].offset >= last for partition, last in block.last.items())
 
     def _measure(self) -> None:
         metrics.LAG_RECORDS.labels(SINK).set(self._log.unread() + self._gatherer.rows)
@@ -234,4 +235,4 @@ def _count(block: Block) -> None:
     metrics.ROWS.labels(SINK).inc(len(block.rows))
     metrics.BLOCK_ROWS.labels(SINK).observe(len(block.rows))
     metrics.UNREADABLE.labels(SINK).inc(sum(row[_EVENT] == UNREADABLE for row in block.rows))
-    metrics.VISIBLE_SECONDS.labels(SINK).observe(max(0.0, time.time() - block.rows[0][_APPENDED_AT] / 1000))
+    metrics.VISIBLE_SECONDS.labels(SINK).observe(max(0.0, time.time() - block.oldest_ms / 1000))

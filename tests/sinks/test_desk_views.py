@@ -189,7 +189,7 @@ def site(database: str, history: History) -> Settings:
         store.apply_schema(schema_statements())
     offset = COLUMN_NAMES.index("offset")
     for statement_id, rows in (("all", history.rows), ("again", history.rows[::2])):
-        store.insert(Block("order.events", 0, rows[0][offset], rows[-1][offset], rows), statement_id)
+        store.insert(Block({0: rows[-1][offset]}, rows), statement_id)
     store.close()
     return Settings(clickhouse=database)
 

@@ -161,7 +161,7 @@ def test_rows_that_a_zombie_stores_once_more_count_once(rig: Rig) -> None:
     stored = rig.client.query(f"SELECT {columns} FROM order_events WHERE partition = 0 ORDER BY offset").result_rows  # noqa: S608
     again = [row(cells[0], cells[1], cells[2], cells[3], cells[4].encode()) for cells in stored]
     store = open_store(rig.settings.clickhouse)
-    store.insert(Block(ORDER_EVENTS.name, 0, stored[0][2], stored[-1][2], again), "zombie")
+    store.insert(Block({0: stored[-1][2]}, again), "zombie")
     store.close()
     rows, ids = rig.counts()
     assert (rows, ids) == (rig.topic.records + len(again), rig.topic.records)
@@ -188,12 +188,12 @@ def test_two_sinks_share_the_partitions_and_one_takes_over(rig: Rig) -> None:
 def test_a_store_of_another_topic_is_refused(rig: Rig) -> None:
     rig.write(2, "ours")
     store = open_store(rig.settings.clickhouse)
-    store.insert(Block(ORDER_EVENTS.name, 0, 0, 0, [row(ORDER_EVENTS.name, 0, 0, 1_700_000_000_000, b"x")]), "foreign")
+    store.insert(Block({0: 0}, [row(ORDER_EVENTS.name, 0, 0, 1_700_000_000_000, b"x")]), "foreign")
     with rig.sink() as raised:
         assert wait_until(lambda: bool(raised), 40)
     assert isinstance(raised[0], RefusedStartError)
     assert "order.events-0: the record at offset 0 was appended at" in str(raised[0])
-    store.insert(Block(ORDER_EVENTS.name, 0, 10**9, 10**9, [row(ORDER_EVENTS.name, 0, 10**9, 0, b"x")]), "ahead")
+    store.insert(Block({0: 10**9}, [row(ORDER_EVENTS.name, 0, 10**9, 0, b"x")]), "ahead")
     store.close()
     with rig.sink() as raised:
         assert wait_until(lambda: bool(raised), 40)

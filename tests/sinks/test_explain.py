@@ -170,7 +170,7 @@ def test_the_command_tells_what_clickhouse_has(
     store.apply_schema(schema_statements())
     values = [encoded(CREATED, "dedup", "order.commands-0-0"), encoded(HELD, "dedup", "order.commands-0-0", 1)]
     rows = [row(ORDER_EVENTS.name, 0, offset, NOON, value) for offset, value in enumerate(values)]
-    store.insert(Block(ORDER_EVENTS.name, 0, 0, 1, rows), "explain-1")
+    store.insert(Block({0: 1}, rows), "explain-1")
     store.close()
     monkeypatch.setenv("CLICKHOUSE_URL", database)
     assert main(["explain", "o1"]) == 0

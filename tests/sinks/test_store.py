@@ -115,7 +115,7 @@ def block(encoded: Callable[..., bytes]) -> Callable[[int, int, int], Block]:
             event = OrderPaid(order_id=f"o{offset % 3}", at=1, paid_minor=offset)
             value = b"\xff\x00?" if offset == 1 else encoded(event, "dedup", f"order.commands-{partition}-{offset}")
             rows.append(row("order.events", partition, offset, BEGIN_MS + offset, value))
-        return Block("order.events", partition, first, last, rows)
+        return Block({partition: last}, rows)
 
     return make
 
@@ -210,7 +210,7 @@ def test_an_engine_in_the_process_is_a_store(tmp_path: Path) -> None:
         "from sinks.store import open_store, schema_statements\n"
         "from sinks.rows import row\nfrom sinks.blocks import Block\n"
         f"store = open_store('chdb://{tmp_path}/data')\nstore.apply_schema(schema_statements())\n"
-        "store.insert(Block('t', 0, 4, 4, [row('t', 0, 4, 7, b'?')]), 'a')\nstore.settle('a')\n"
+        "store.insert(Block({0: 4}, [row('t', 0, 4, 7, b'?')]), 'a')\nstore.settle('a')\n"
         "print(store.highest('t'))\nstore.close()\n"
     )
     # In a process of its own: a process can open one directory, once.

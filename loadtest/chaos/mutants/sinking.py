@@ -44,7 +44,7 @@ def no_offset_probe() -> None:
     def trusting(_: Callable[..., Any]) -> Callable[..., Any]:
         def _store_block(self: ClickHouseSink, block: Block, gone: threading.Event) -> Block | None:
             def attempt() -> Block:
-                self._store.insert(block, f"{self._range_prefix(block.partition)}{uuid.uuid4()}")
+                self._store.insert(block, f"{self._prefix}{uuid.uuid4()}")
                 return block
 
             return _until_up(attempt, gone)
