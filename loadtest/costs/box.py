@@ -27,7 +27,7 @@ WARM_SHARE = 0.2
 """Of the records: sent before the clock starts, so that no start-up and no cold compiler is counted."""
 NO_REPORTS = "--report-interval-seconds 86400"
 WAIT_SECONDS = 300.0
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
 ARRIVE_SHARE = 0.97
 """Of the keys that are sent so many are orders at least: the rest is hostile, or news of an order that never came."""
 QUIET_SECONDS = 3.0
