@@ -102,7 +102,7 @@ class PagedTable(LiveTable):
     turns its pages at the same records as the one that it was restored from.
     """
 
-    __slots__ = ("_filter", "_gone", "_is_settled", "_page_entries", "page_changes", "pages", "settled")
+    __slots__ = ("_filter", "_gone", "_is_settled", "page_changes", "page_entries", "pages", "settled")
 
     def __init__(self, table: Table, page_entries: int) -> None:
         super().__init__(table)
@@ -110,7 +110,7 @@ class PagedTable(LiveTable):
             message = f"table {table.name} does not say when an entry is settled"
             raise ValueError(message)
         self._is_settled = table.settled
-        self._page_entries = page_entries
+        self.page_entries = page_entries
         self._filter = Filter()
         self._gone: set[str] = set()
         self.pages: dict[int, Page] = {}
@@ -157,7 +157,8 @@ class PagedTable(LiveTable):
     def __setitem__(self, key: str, value: object) -> None:
         """Put a whole new value."""
         dict.__setitem__(self, key, value)
-        self._gone.discard(key)
+        if self._gone:
+            self._gone.discard(key)
         self._note(key, settled=self._is_settled(value))
 
     def __delitem__(self, key: str) -> None:
@@ -200,11 +201,6 @@ class PagedTable(LiveTable):
     def filter_bytes(self) -> int:
         """Give what the filter over the pages takes."""
         return self._filter.size
-
-    @property
-    def is_due(self) -> bool:
-        """Say whether there are enough settled entries for a page."""
-        return len(self.settled) >= self._page_entries
 
     def turn_page(self, watermark_ms: int) -> None:
         """Move the settled entries to a page, and forget pages whose entries were settled too long ago."""
@@ -249,7 +245,7 @@ class PagedTable(LiveTable):
     def _merge(self) -> None:
         newest = list(self.pages)[-SMALL_PAGES_MAX:]
         pages = [self.pages[number] for number in newest]
-        are_small = all(len(page) <= self._page_entries for page in pages)
+        are_small = all(len(page) <= self.page_entries for page in pages)
         if len(pages) == SMALL_PAGES_MAX and are_small and sum(page.size for page in pages) <= PAGE_BYTES_MAX:
             number = newest[-1] + 1
             merged = merge([self._drop_page(old) for old in newest])

@@ -93,7 +93,7 @@ class PartitionTables:
         Called after each record: so what is remembered at a record follows from the records before it alone.
         """
         for table in self.paged:
-            if table.is_due:
+            if len(table.settled) >= table.page_entries:
                 table.turn_page(self.watermark_ms)
 
     # --- the changelog ---
