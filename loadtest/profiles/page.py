@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loadtest.profiles.result import Chart, Result
     from loadtest.profiles.tables import Table
 
+MORE_SHARE = 0.1
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -82,14 +83,21 @@ def _cell(cell: tables.Cell) -> str:
 
 def _charts(result: Result) -> Iterator[str]:
     marks = sorted(_marks(result), key=lambda mark: mark.at_seconds)
-    until = max((chart.at_seconds[-1] for chart in result.charts if chart.at_seconds), default=1.0)
+    until = _until(result)
     yield '<h2>Over time</h2><div class="charts">'
     for chart in result.charts:
         yield f"<figure><h3>{escape(chart.title)}</h3>"
-        yield svg(chart, marks, max(until, 1.0))
+        yield svg(chart, marks, until)
         yield from _legend(chart)
         yield "</figure>"
     yield "</div>"
+
+
+def _until(result: Result) -> float:
+    """Say up to when charts show a run: until its orders are decided and a little on, not all of their parcels' way."""
+    ends = [chart.at_seconds[-1] for chart in result.charts if chart.at_seconds]
+    decided = result.charts[0].at_seconds[-1:] if result.charts else []
+    return max(1.0, min(max(ends, default=1.0), (1 + MORE_SHARE) * max(decided, default=1.0)))
 
 
 def _marks(result: Result) -> Iterator[Mark]:

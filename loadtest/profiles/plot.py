@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from loadtest.profiles.result import Chart, Course
 
-WIDTH, HEIGHT = 760, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 34, 40
+WIDTH, HEIGHT = 760, 270
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 44, 40
 ROW = 12
 """The height of a mark's name; names of neighbours are in two rows."""
 TICKS = 5
@@ -87,8 +87,13 @@ def clock(seconds: float) -> str:
 
 def svg(chart: Chart, marks: Sequence[Mark], until_seconds: float) -> str:
     """Draw a chart, up to this time. One without values says so."""
-    values = [value for course in chart.courses for value in course.values if value is not None]
-    if not values or not chart.at_seconds:
+    values = [
+        value
+        for course in chart.courses
+        for moment, value in zip(chart.at_seconds, course.values, strict=True)
+        if value is not None and moment <= until_seconds
+    ]
+    if not values:
         return '<p class="none">nothing was measured</p>'
     times = Scale(0.0, until_seconds, LEFT, WIDTH - RIGHT)
     ticks = _value_ticks(values, logarithmic=chart.logarithmic)
@@ -137,7 +142,7 @@ def _line(place: int, course: Course, at: Sequence[float], scales: tuple[Scale, 
     times, heights = scales
     pieces: list[list[str]] = [[]]
     for moment, value in zip(at, course.values, strict=True):
-        if value is None:
+        if value is None or moment > times.high:
             pieces.append([])
         else:
             pieces[-1].append(f"{times(moment):.1f},{heights(value):.1f}")

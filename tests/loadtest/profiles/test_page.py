@@ -88,6 +88,14 @@ def test_a_line_is_broken_where_nothing_was_measured() -> None:
     assert "nothing was measured" in text
 
 
+def test_charts_end_a_little_after_the_last_decision_and_not_with_the_parcels() -> None:
+    rate, _ = RESULT.charts
+    parcels = replace(rate, title="CPU", at_seconds=[0, 1, 900])
+    text = page(replace(RESULT, charts=[rate, parcels]), [])
+    assert ">2 s</text>" in text
+    assert ">15 min</text>" not in text
+
+
 def test_charts_show_phases_and_faults() -> None:
     text = page(RESULT, [])
     assert ">carrier-outage</text>" in text
