@@ -136,7 +136,7 @@ class Profile(_Part, frozen=True, kw_only=True):
         return sum(phase.seconds for phase in self.phases)
 
     def sized(self, scale: float, seconds: float | None) -> Profile:
-        """Multiply all rates by `scale`, and stretch all times so that the load takes `seconds`."""
+        """Multiply all rates by `scale`, and stretch all times (not how long a fault is) to a load of `seconds`."""
         stretch = (seconds or self.seconds) / self.seconds
         phases = (
             replace(
@@ -148,7 +148,8 @@ class Profile(_Part, frozen=True, kw_only=True):
             for phase in self.phases
         )
         faults = (replace(fault, at_seconds=fault.at_seconds * stretch) for fault in self.faults)
-        return replace(self, phases=tuple(phases), faults=tuple(faults))
+        interval = self.report_interval_seconds * stretch
+        return replace(self, phases=tuple(phases), faults=tuple(faults), report_interval_seconds=interval)
 
 
 def names() -> list[str]:

@@ -69,6 +69,7 @@ def test_a_smaller_run_has_its_rates_and_times_scaled_and_its_shares_kept() -> N
     assert small.seconds == pytest.approx(12)
     assert [phase.per_second for phase in small.phases] == [30.0]
     assert [fault.at_seconds for fault in small.faults] == [3.0, 7.0]
+    assert small.report_interval_seconds == pytest.approx(1.5)
     assert (small.mix, small.goods, small.targets) == (whole.mix, whole.goods, whole.targets)
 
 
