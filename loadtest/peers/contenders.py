@@ -21,7 +21,6 @@ JVM = ("-Xms512m", "-Xmx1g", "-XX:+UseSerialGC")
 """Two cores and a small heap: of the collectors this one takes the least CPU."""
 SNAPSHOT_SECONDS = 1.0
 """Bytewax writes a pool's whole state down as often; at the others' 0.1 s it does nothing else."""
-WARM_SHARE_MAX = 0.5
 
 
 class Place(NamedTuple):

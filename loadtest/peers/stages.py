@@ -16,6 +16,7 @@ from loadtest.generator import Outlet, fill, replay
 from loadtest.latency import DECIDED
 from loadtest.peers.contenders import Contender, Place, module, own_settings, python
 from loadtest.peers.model import EXAMPLES_MAX, Verdict
+from loadtest.peers.work import Window
 from loadtest.plan import add_options, make_plan
 from pipeline.carriers.sandbox import SERVICE_PATH
 from pipeline.errors import SetupError
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
     from loadtest.peers.job import Job
     from loadtest.plan import Plan
 
-WARM = 500
-"""Orders before the figures begin."""
 READY_SECONDS = 60.0
 CARRIER_FILE = "carrier-ready"
 """Is given the carrier's address once it listens."""
 SHOPS_FILE = "shop-pools.json"
 NEVER_SECONDS = 86_400
 """Between two reports of a parcel: its way is no part of this work."""
-HELD, TRACKED = "HoldPlaced", "ShipmentTracked"
+RECEIVED, HELD, TRACKED = "OrderReceived", "HoldPlaced", "ShipmentTracked"
 
 
 class Step(NamedTuple):
@@ -84,17 +83,19 @@ class Stages:
         if name == HELD:
             units = tuple((sku, number) for sku, number in event["units"])
             return Step(name, event["order_id"], event["order_id"], event["pool"], units)
-        if name in DECIDED:
+        if name in DECIDED or name == RECEIVED:
             return Step(name, event["order_id"], event.get("fulfilment_id", event["order_id"]))
         return None
 
-    def counts(self, answer: Step) -> bool:
-        """Say whether it is a decision: one an order, but for those of which parts go several ways."""
-        return answer.event != HELD
+    def window(self, answers: Sequence[Step], times: Sequence[float], _warm: int) -> Window | None:
+        """Take all, from the first order's first event: the last stage's decisions come in bulk, near the end."""
+        begin = next((at for at, step in zip(times, answers, strict=True) if step.event == RECEIVED), None)
+        decided = {step.order_id: at for at, step in zip(times, answers, strict=True) if step.event in DECIDED}
+        return None if begin is None or not decided else Window(begin, max(decided.values()), len(decided))
 
     def is_whole(self, answers: Sequence[Step]) -> bool:
         """Say whether every order is decided."""
-        return len({step.order_id for step in answers if step.event != HELD}) >= self.answers
+        return len({step.order_id for step in answers if step.event in DECIDED}) >= self.answers
 
     def judge(self, answers: Sequence[Step]) -> Verdict:
         """Count orders that were not decided, holds and parcels that came out twice, and SKUs that were oversold."""
@@ -108,9 +109,9 @@ def judge_steps(orders: int, on_hand: Counter[tuple[str, str]], steps: Iterable[
     decided = set()
     for step in steps:
         seen[step.event, step.of] += 1
-        if step.event != HELD:
+        if step.event in DECIDED:
             decided.add(step.order_id)
-        elif seen[step.event, step.of] == 1:
+        elif step.event == HELD and seen[step.event, step.of] == 1:
             for sku, units in step.units:
                 held[step.pool, sku] += units
     twice = {what: times for what, times in seen.items() if times > 1 and what[0] in {HELD, TRACKED}}
@@ -181,7 +182,6 @@ HOLDFAST = Contender(
     prepare=module("pipeline", "topics"),
     environ=_environ,
     writes=ORDER_EVENTS.name,
-    warm=WARM,
 )
 STAGED = (
     HOLDFAST,

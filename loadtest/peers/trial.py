@@ -12,7 +12,7 @@ import msgspec
 import psutil
 
 from loadtest.oracle.log import Broker, read_topic
-from loadtest.peers.contenders import WARM_SHARE_MAX, Contender, Place, environment
+from loadtest.peers.contenders import Contender, Place, environment
 from loadtest.peers.model import Verdict
 from pipeline.errors import SetupError
 from pipeline.services.process import log_tail
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run gave. The figures are of the answers after the warm-up, by the broker's clock."""
+    """What one run gave. The figures are of the orders in the work's window, by the broker's clock."""
 
     contender: str
     answers: int
@@ -220,19 +220,17 @@ class Trial:
         return Came([answer for _, answer in found], [moment for moment, _ in found])
 
     def _judged(self, came: Came) -> Run:
-        times = [at for at, answer in zip(came.times, came.answers, strict=True) if self._work.counts(answer)]
-        if not times:
+        window = self._work.window(came.answers, came.times, self._contender.warm)
+        if window is None:
             message = f"{self._contender.name}: nothing came out\n{log_tail(self.log)}"
             raise SetupError(message)
         whole = bool(self._kills) or self._work.is_whole(came.answers)
-        warm = min(self._contender.warm, int(len(times) * WARM_SHARE_MAX))
-        begin, end = times[warm], times[-1]
-        cpu, broker = self._meter.between(begin, end)
+        cpu, broker = self._meter.between(window.begin, window.end)
         return Run(
             contender=self._contender.name,
-            answers=len(times),
-            measured=len(times) - warm,
-            seconds=end - begin,
+            answers=len(came.answers),
+            measured=window.orders,
+            seconds=window.end - window.begin,
             cpu_seconds=cpu,
             broker_cpu_seconds=broker,
             whole=whole,

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from loadtest.peers.contenders import Place
 
 
+WARM_SHARE_MAX = 0.5
+
+
+class Window(NamedTuple):
+    """What figures are taken of: from when to when (seconds since 1970), and how many orders were done in between."""
+
+    begin: float
+    end: float
+    orders: int
+
+
 class Work(Protocol):
     """What a contender is given to do. Answers are what `read` gives of the records that it writes."""
 
@@ -26,8 +37,8 @@ class Work(Protocol):
     def read(self, value: bytes) -> Any:  # noqa: ANN401  each work's own
         """Read an output record; None for one that is no answer."""
 
-    def counts(self, answer: Any) -> bool:  # noqa: ANN401  each work's own
-        """Say whether the rate is counted in it."""
+    def window(self, answers: Sequence[Any], times: Sequence[float], warm: int) -> Window | None:
+        """Say what figures are taken of, where answers came at these times; None where there is nothing."""
 
     def is_whole(self, answers: Sequence[Any]) -> bool:
         """Say whether nothing is to come any more."""
@@ -54,9 +65,12 @@ class Reserving(NamedTuple):
         """Read an answer to an order."""
         return read_answer(value)
 
-    def counts(self, _answer: Answer) -> bool:
-        """Say that each answer counts."""
-        return True
+    def window(self, answers: Sequence[Answer], times: Sequence[float], warm: int) -> Window | None:
+        """Take the answers after the first so many, at most the first half."""
+        if not answers:
+            return None
+        first = min(warm, int(len(answers) * WARM_SHARE_MAX))
+        return Window(times[first], times[-1], len(answers) - first)
 
     def is_whole(self, answers: Sequence[Answer]) -> bool:
         """Say whether there are as many answers as were asked for."""
