@@ -1,7 +1,8 @@
 """The six stages, and the carrier calls, on Faust as its manual shows it: at least once, an agent a stage.
 
 The rules are the pipeline's own pure functions; decoding and encoding too. What differs is the machinery: Faust's
-agents, its tables with their changelogs, its producer, its commits.
+agents, its tables with their changelogs, its producer, its commits at its own interval of 2.8 s (at 0.1 s it does little
+but commit).
 `python -m loadtest.peers.programs.faust_stages KAFKA APP DIRECTORY`, with the project's settings in the environment.
 """
 
@@ -19,7 +20,7 @@ import msgspec
 from faust.serializers import codecs
 
 from agents import stages
-from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, SESSION_SECONDS
+from loadtest.peers.job import PARTITIONS, SESSION_SECONDS
 from pipeline.domain.events import Event
 from pipeline.domain.notes import Note
 from pipeline.engine.deciding import routes
@@ -101,7 +102,6 @@ class StagesApp:
             datadir=directory,
             topic_partitions=PARTITIONS,
             topic_replication_factor=1,
-            broker_commit_interval=COMMIT_SECONDS,
             broker_session_timeout=SESSION_SECONDS,
             broker_heartbeat_interval=SESSION_SECONDS / 3,
             consumer_group_instance_id=f"{name}-0",
