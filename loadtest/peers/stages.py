@@ -61,6 +61,11 @@ class Stages:
                 self._on_hand[delivery.pool, unit.sku] += unit.units
 
     @property
+    def is_steady(self) -> bool:
+        """Say that the rate is seen at the end only: the first decision comes when most of the work is done."""
+        return False
+
+    @property
     def answers(self) -> int:
         """Say how many orders are to be decided."""
         return self._plan.orders

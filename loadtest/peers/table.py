@@ -92,14 +92,15 @@ def make_rows(
 
 
 def _figures(row: Row, mine: Sequence[Run], others: Sequence[Run]) -> Row:
-    pairs = list(zip(mine, others, strict=False))
+    pairs = [(run, other) for run, other in zip(mine, others, strict=False) if run.comparable and other.comparable]
+    good = [run for run in mine if run.comparable]
     unclean = [run.verdict for run in mine if run.verdict is not None and not run.verdict.clean]
     stopped = sum(not run.whole for run in mine)
     return msgspec.structs.replace(
         row,
-        rate=span([_rate(run) for run in mine]),
-        cpu_microseconds=span([_cpu(run) for run in mine]),
-        broker_microseconds=span([run.broker_cpu_seconds / run.measured * 1e6 for run in mine]),
+        rate=span([_rate(run) for run in good]),
+        cpu_microseconds=span([_cpu(run) for run in good]),
+        broker_microseconds=span([run.broker_cpu_seconds / run.measured * 1e6 for run in good]),
         rate_ratio=span([_rate(run) / _rate(other) for run, other in pairs if _rate(other)]),
         cpu_ratio=span([_cpu(run) / _cpu(other) for run, other in pairs if _cpu(other)]),
         plain=str(unclean[0]) if unclean else "not judged: too slow" if stopped == len(mine) else "clean",

@@ -57,6 +57,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     broker_cpu_seconds: float
     whole: bool
     """Whether everything was answered within the time."""
+    comparable: bool
+    """Whether its figures may be compared: it was whole, or the work is such that a part shows the rate."""
     verdict: Verdict | None
     """None where it was stopped before it had answered everything."""
     kills: int = 0
@@ -234,6 +236,7 @@ class Trial:
             cpu_seconds=cpu,
             broker_cpu_seconds=broker,
             whole=whole,
+            comparable=whole or self._work.is_steady,
             verdict=self._work.judge(came.answers) if whole else None,
             kills=len(self._kills),
             exits=self._exits,

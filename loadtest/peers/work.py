@@ -28,6 +28,10 @@ class Work(Protocol):
     """What a contender is given to do. Answers are what `read` gives of the records that it writes."""
 
     @property
+    def is_steady(self) -> bool:
+        """Say whether a part of it shows the rate of the whole."""
+
+    @property
     def answers(self) -> int:
         """Say how many answers there are to come."""
 
@@ -51,6 +55,11 @@ class Reserving(NamedTuple):
     """The reservation job. Its input was filled once, and stays."""
 
     expected: Expected
+
+    @property
+    def is_steady(self) -> bool:
+        """Say that each answer takes as long as any other."""
+        return True
 
     @property
     def answers(self) -> int:

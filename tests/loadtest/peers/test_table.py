@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from loadtest.peers.model import Verdict
@@ -27,6 +28,7 @@ def run(name: str, rate: float, cpu: float, verdict: Verdict | None = CLEAN, kil
         cpu_seconds=cpu / 1_000,
         broker_cpu_seconds=0.01,
         whole=verdict is not None,
+        comparable=True,
         verdict=verdict,
         kills=kills,
     )
@@ -67,6 +69,12 @@ def test_the_verdict_after_kills_stands_beside_the_figures() -> None:
 def test_a_run_that_was_cut_off_is_not_called_clean() -> None:
     rows = make_rows([SLOW], [run("slow", 20, 400, None)], {}, {})
     assert rows[0].plain == "not judged: too slow"
+
+
+def test_a_run_that_may_not_be_compared_gives_no_figures() -> None:
+    slow = msgspec.structs.replace(run("slow", 20, 400, None), comparable=False)
+    row = make_rows([OWN, SLOW], [run("holdfast", 200, 20), slow], {}, {})[1]
+    assert (row.rate, row.rate_ratio, row.cpu_ratio) == (None, None, None)
 
 
 def test_an_unclean_run_is_told_even_when_another_was_clean() -> None:
