@@ -1,8 +1,8 @@
 """The six stages, and the carrier calls, on Faust as its manual shows it: at least once, an agent a stage.
 
 The rules are the pipeline's own pure functions; decoding and encoding too. What differs is the machinery: Faust's
-agents, its tables with their changelogs, its producer, its commits at its own interval of 2.8 s: at 0.1 s it does little
-else.
+agents, its tables with their changelogs, its producer, its commits. They come at its own interval of 2.8 s: asked for
+one each 0.1 s it does little else.
 `python -m loadtest.peers.programs.faust_stages KAFKA APP DIRECTORY`, with the project's settings in the environment.
 """
 
