@@ -11,6 +11,7 @@ from typing import Any
 import faust
 
 from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, READS, SESSION_SECONDS, WRITES
+from loadtest.peers.programs.changelogs import make_changelogs
 from loadtest.peers.programs.rule import answer
 
 
@@ -64,6 +65,7 @@ def main(arguments: list[str]) -> int:
     """Run one worker until a signal ends it."""
     kafka, name, directory, guarantee = arguments
     app: Any = create_app(kafka, name, directory, guarantee)
+    make_changelogs(kafka, name, app.tables)
     faust.Worker(app, loglevel="INFO", loop=None).execute_from_commandline()
     return 0
 

@@ -21,6 +21,7 @@ from faust.serializers import codecs
 
 from agents import stages
 from loadtest.peers.job import PARTITIONS, SESSION_SECONDS
+from loadtest.peers.programs.changelogs import make_changelogs
 from pipeline.domain.events import Event
 from pipeline.domain.notes import Note
 from pipeline.engine.deciding import routes
@@ -192,6 +193,7 @@ def main(arguments: list[str]) -> int:
     """Run one worker until a signal ends it."""
     kafka, name, directory = arguments
     made: Any = StagesApp(kafka, name, directory, read_settings(os.environ, needs=("kafka",)))
+    make_changelogs(kafka, name, made.app.tables)
     faust.Worker(made.app, loglevel="INFO").execute_from_commandline()
     return 0
 
