@@ -22,6 +22,7 @@ from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
 from loadtest.promotion import mix
 from loadtest.promotion.closing import close_promotion
+from loadtest.promotion.conducting import Conductor, Desk
 from loadtest.promotion.plan import plan_promotion
 from loadtest.promotion.rules import activate_rules
 from loadtest.promotion.shown import Effect, effects, show_effects
@@ -126,6 +127,29 @@ def _plan(options: argparse.Namespace) -> tuple[Plan, Promotion | None]:
     return plan_promotion(options, read_settings(os.environ).partitions)
 
 
+class Course(NamedTuple):
+    """What goes on while a replay is watched: a worker is killed, and a promotion takes its course."""
+
+    watch: Watch
+    killer: Killer
+    conductor: Conductor | None
+
+    def follow(self, moment: Moment) -> None:
+        """Look for the killed worker's successor; while none is missing, take the promotion on."""
+        back = self.killer.look()
+        if back is not None:
+            after = f"first commit {back.back_after_seconds:.1f} s after the kill"
+            self.watch.say(f"{back.worker} is back as pid {back.successor_pid}: {after}")
+        if self.conductor is not None and not self.killer.waiting:
+            self.conductor.follow(moment)
+
+    def is_over(self, moment: Moment) -> bool:
+        """Say whether nothing is to come any more, and all is at rest."""
+        self.follow(moment)
+        is_played = self.conductor is None or self.conductor.is_over
+        return is_played and not self.killer.waiting and self.watch.at_rest(moment)
+
+
 class Work(NamedTuple):
     """What a demo does: what it sends, the promotion that this is (none: invoices), and with how many workers."""
 
@@ -147,44 +171,34 @@ def _replay(out: Console, place: Site, work: Work) -> Replay:
         with watch.shown():
             seed_stock(watch, place, plan.feed_records(), len(plan.deliveries))
             watch.say(f"review rules: version {activate_rules(place.settings)}")
+            desk = Desk(place.settings)
+            conductor = Conductor(promotion, plan.scenario.records, desk) if promotion else None
+            course = Course(watch, Killer(deployment), conductor)
             with sending(place, scenario) as sender:
-                killer = Killer(deployment)
-                _watch_replay(watch, sender, killer, plan)
+                _watch_replay(course, sender, plan)
                 sent = sender.report()
             allowed = SETTLE_SECONDS + SETTLE_SECONDS_PER_ORDER * plan.orders
-            settled = watch.wait(lambda: sent.records, lambda moment: _is_over(watch, killer, moment), allowed)
+            settled = watch.wait(lambda: sent.records, course.is_over, allowed)
+            desk.close()
             if promotion and settled:
-                close_promotion(place.settings, promotion.ends_ms)
+                close_promotion(place.settings, promotion.span.ends_ms)
                 settled = watch.wait(lambda: sent.records, watch.at_rest, SETTLE_SECONDS)
         watch.say(f"at rest: {settled}{'' if settled else f' ({watch.on_the_way()})'}; draining")
         drained = deployment.stop() == 0
-    return Replay(sent=sent, kill=killer.kill, settled=settled, drained=drained)
+    return Replay(sent=sent, kill=course.killer.kill, settled=settled, drained=drained)
 
 
-def _watch_replay(watch: Watch, sender: Sender, killer: Killer, plan: Plan) -> None:
+def _watch_replay(course: Course, sender: Sender, plan: Plan) -> None:
     """Watch the replay to its end; half-way, kill a worker."""
-    shown = 0.0
+    shown, (watch, killer, _) = 0.0, course
     while sender.running:
         if killer.kill is None and sender.last.sent >= len(plan.scenario.records) / 2:
             kill = killer.strike()
             watch.say(f"killed {kill.worker}, pid {kill.pid}, with SIGKILL" if kill else "no worker to kill yet")
-        _look_for_successor(watch, killer)
         if time.monotonic() - shown >= 1:
             shown = time.monotonic()
-            watch.show(sender.last.sent)
+            course.follow(watch.show(sender.last.sent))
         time.sleep(TICK_SECONDS)
-
-
-def _is_over(watch: Watch, killer: Killer, moment: Moment) -> bool:
-    _look_for_successor(watch, killer)
-    return not killer.waiting and watch.at_rest(moment)
-
-
-def _look_for_successor(watch: Watch, killer: Killer) -> None:
-    back = killer.look()
-    if back is not None:
-        after = f"first commit {back.back_after_seconds:.1f} s after the kill"
-        watch.say(f"{back.worker} is back as pid {back.successor_pid}: {after}")
 
 
 def _count_outcomes(history: History) -> dict[str, int]:

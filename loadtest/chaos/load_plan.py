@@ -11,6 +11,7 @@ from loadtest.hostile import hostile_records
 from loadtest.journey import Line, ShopOrder, read_journey
 from loadtest.payloads import order_message
 from loadtest.plan import wanted
+from loadtest.promotion.feeds import ticks
 from loadtest.promotion.making import Promotion, promote
 from loadtest.promotion.making import Wish as Promoted
 from loadtest.promotion.mix import Mix
@@ -99,7 +100,8 @@ def make_load(wish: Wish, begin_ms: int) -> Load:
     sprinkled = int(len(plain) * HOSTILE_SHARE)
     hostile = hostile_records(sprinkled + FLOOD_RECORDS * wish.floods, made.ordinary, wish.seconds, wish.seed)
     records = [record for record, _ in hostile]
-    base = merge(made.records, records[:sprinkled], len(plain) / wish.seconds).records
+    told = [*made.commands, *ticks(made.span, wish.partitions), *records[:sprinkled]]
+    base = merge(made.records, told, len(plain) / wish.seconds).records
     bursts = [heated[begin : begin + size] for begin in range(0, len(heated), size)] if size else []
     floods = [records[begin : begin + FLOOD_RECORDS] for begin in range(sprinkled, len(records), FLOOD_RECORDS)]
     plan = LoadPlan(base, [_burst(burst) for burst in bursts], floods)

@@ -173,7 +173,7 @@ def _settle(rig: Rig, watch: Watch) -> bool:
 
 def _close(rig: Rig, watch: Watch, load: Load) -> bool:
     """End the load's promotion, and wait until that has had its effects."""
-    close_promotion(rig.place.settings, load.promotion.ends_ms)
+    close_promotion(rig.place.settings, load.promotion.span.ends_ms)
     return _settle(rig, watch)
 
 

@@ -48,6 +48,11 @@ class Span(NamedTuple):
         """Give the time when so much of the orders' time is over, of 1."""
         return self.begin_ms + int(self.seconds(part) * 1000)
 
+    @property
+    def ends_ms(self) -> int:
+        """Give the time when the clock ends."""
+        return self.begin_ms + int(self.clock_seconds * 1000)
+
     def seconds(self, part: float) -> float:
         """Give the same in seconds from the begin."""
         return self.orders_seconds * part

@@ -42,9 +42,13 @@ class Wish(NamedTuple):
 
 
 class Promotion(NamedTuple):
-    """A promotion. `kinds`: what each special order is, by its id; `ordinary`: the orders that are not."""
+    """A promotion. `kinds`: what each special order is, by its id; `ordinary`: the orders that are not.
+
+    `records` are what shops send, `commands` what is set and fed among them, both by time; `feed` comes before them.
+    """
 
     records: list[TimedRecord]
+    commands: list[TimedRecord]
     feed: list[Feed]
     kinds: dict[str, str]
     ordinary: list[ShopOrder]
@@ -52,8 +56,7 @@ class Promotion(NamedTuple):
     """The orders that want what shops sell."""
     planned: str
     """The pool that has a routing plan; empty: none."""
-    ends_ms: int
-    """When its clock ends, in milliseconds UTC."""
+    span: Span
 
 
 def promote(orders: Sequence[ShopOrder], pools: Mapping[str, str], wish: Wish) -> Promotion:
@@ -71,18 +74,16 @@ def promote(orders: Sequence[ShopOrder], pools: Mapping[str, str], wish: Wish) -
     found = schedule(ordinary, rate, wish.seed, wish.shares)
     for one in special:
         found.extend(records(one, chance))
-    if special:
-        found.extend(feeds.limits(span, wish.partitions))
-        found.extend(feeds.ticks(span, wish.partitions))
-        found.extend(feeds.meanwhile(wanted, span, planned))
+    commands = [*feeds.limits(span, wish.partitions), *feeds.meanwhile(wanted, span, planned)] if special else []
     return Promotion(
         sorted(found, key=lambda record: record.offset_seconds),
+        sorted(commands, key=lambda record: record.offset_seconds),
         list(feeds.opening(wanted, span, planned)),
         {one.order_id: one.kind for one in special},
         ordinary,
         [*ordinary, *(one.order for one in special if not one.wants_own)],
         planned,
-        wish.begin_ms + int(span.clock_seconds * 1000),
+        span,
     )
 
 

@@ -43,7 +43,7 @@ def only(kind: str) -> Mix:
 def test_without_special_orders_nothing_is_sent_but_orders() -> None:
     made = promoted(NONE)
     assert {record.topic for record in made.records} == {ORDERS_RAW.name}
-    assert (made.feed, made.kinds, made.planned, len(made.records)) == ([], {}, "", 400)
+    assert (made.feed, made.commands, made.kinds, made.planned, len(made.records)) == ([], [], {}, "", 400)
 
 
 def test_orders_are_of_the_time_at_which_they_are_sent() -> None:
@@ -87,7 +87,7 @@ def test_nine_of_ten_presale_orders_are_promised_and_what_was_promised_comes() -
     }
     came = {
         body["pool"]: body["units"]
-        for body in (orjson.loads(record.value or b"") for record in made.records)
+        for body in (orjson.loads(record.value or b"") for record in made.commands)
         if body.get("inbound_id")
     }
     assert set(promised) == set(POOLS)
