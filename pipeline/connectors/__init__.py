@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from pipeline.connectors import csv_invoice, generic, shopify
 from pipeline.connectors.payload import Payload
 from pipeline.domain import reasons
+from pipeline.domain.commands import SubmitOrder
+from pipeline.domain.memory import AHEAD_MS_MAX
 from pipeline.errors import PoisonError
 
 if TYPE_CHECKING:
@@ -44,4 +46,21 @@ def translate(record: RawRecord, reference: Reference) -> Sequence[Arrival]:
         known = ", ".join(name.decode() for name in PLATFORMS)
         message = f"no connector for {platform[:100].decode(errors='replace')!r}; there are {known}"
         raise PoisonError(reasons.UNKNOWN_PLATFORM, message, "headers.platform")
-    return (connector(Payload(value, headers, record.source), reference),)
+    arrival = connector(Payload(value, headers, record.source), reference)
+    _check_dates(arrival, record.timestamp_ms)
+    return (arrival,)
+
+
+def _check_dates(arrival: Arrival, appended_ms: int) -> None:
+    """Refuse what is dated in the future: it would still be new when its entry is forgotten. Raises PoisonError."""
+    command = arrival.command
+    dates = {"at": command.at}
+    if isinstance(command, SubmitOrder):
+        dates = {"updated_at": command.at, "created_at": command.order.created_at}
+        if command.order.created_at > command.at + AHEAD_MS_MAX:
+            message = f"{command.order.created_at} is more than a day after updated_at, {command.at}"
+            raise PoisonError(reasons.INVALID, message, "created_at")
+    for field, date in dates.items():
+        if 0 < appended_ms < date - AHEAD_MS_MAX:
+            message = f"{date} is more than a day after the record came, at {appended_ms} (milliseconds UTC)"
+            raise PoisonError(reasons.INVALID, message, field)

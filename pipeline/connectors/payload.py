@@ -32,6 +32,10 @@ class RawRecord(Protocol):
     def source(self) -> str:
         """The record's name: topic-partition-offset."""
 
+    @property
+    def timestamp_ms(self) -> int:
+        """The broker's time of it, in milliseconds UTC; 0 or less where there is none."""
+
 
 class Reference(NamedTuple):
     """What a connector must know beside the payload: each shop's stock pool, and Shopify's secrets, newest first."""

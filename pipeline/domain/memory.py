@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 V = TypeVar("V")
+AHEAD_MS_MAX = 24 * 60 * 60 * 1000
+"""How far a platform may date something ahead of the broker's clock, and an order ahead of its own latest news."""
 
 
 class Memory(dict[str, V]):

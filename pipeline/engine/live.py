@@ -202,8 +202,11 @@ class PagedTable(LiveTable):
         """Give what the filter over the pages takes."""
         return self._filter.size
 
-    def turn_page(self, watermark_ms: int) -> None:
-        """Move the settled entries to a page, and forget pages whose entries were settled too long ago."""
+    def turn_page(self, watermark_ms: int, latest_ms: int) -> None:
+        """Move the settled entries to a page, and forget pages whose entries were settled too long ago.
+
+        No entry is of a thing that is dated much later than `latest_ms`: until then the page's entries are remembered.
+        """
         entries = []
         for key in self.settled:
             value = dict.get(self, key)
@@ -215,7 +218,7 @@ class PagedTable(LiveTable):
                 self.changed.pop(key, None)
                 self.changed[key] = None
         self.settled.clear()
-        for page in build(entries, watermark_ms):
+        for page in build(entries, latest_ms):
             self._put_page(page)
             self._filter.add(page)
             self._merge()

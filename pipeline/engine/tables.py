@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.domain.memory import AHEAD_MS_MAX
 from pipeline.engine.live import LiveTable, PagedTable
 from pipeline.engine.pages import decode_page, encode_page
 from pipeline.engine.stage import DecidingStage
@@ -42,6 +43,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     next_offset: int
     watermark_ms: int = 0
     forgotten_ms: dict[str, int] = {}
+    latest_ms: int = 0
 
 
 _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
@@ -56,6 +58,7 @@ class PartitionTables:
         "dead_letters_in_a_row",
         "is_whole",
         "last_timestamp_ms",
+        "latest_ms",
         "next_offset",
         "paged",
         "state",
@@ -75,6 +78,8 @@ class PartitionTables:
         """Whether the last record restored was a checkpoint: each transaction ends with one."""
         self.watermark_ms = 0
         """The newest event time, never going back."""
+        self.latest_ms = 0
+        """The latest time that any command named, as far as the broker's clock allows: one alone may set it."""
         self.dead_letters_in_a_row = 0
         self.last_timestamp_ms = 0
 
@@ -83,6 +88,7 @@ class PartitionTables:
     def advance(self, at_ms: int, appended_ms: int) -> None:
         """Take note of a command's event time: time moves on with it, but not by more than one record may move it."""
         newest = min(at_ms, appended_ms + SKEW_MS)
+        self.latest_ms = max(self.latest_ms, min(at_ms, appended_ms + AHEAD_MS_MAX))
         if self.watermark_ms:
             newest = min(newest, self.watermark_ms + STEP_MS)
         self.watermark_ms = max(self.watermark_ms, newest)
@@ -94,7 +100,7 @@ class PartitionTables:
         """
         for table in self.paged:
             if len(table.settled) >= table.page_entries:
-                table.turn_page(self.watermark_ms)
+                table.turn_page(self.watermark_ms, max(self.watermark_ms, self.latest_ms))
 
     # --- the changelog ---
 
@@ -140,6 +146,7 @@ class PartitionTables:
 
     def _restore_checkpoint(self, restored: Checkpoint) -> None:
         self.next_offset, self.watermark_ms = restored.next_offset, restored.watermark_ms
+        self.latest_ms = restored.latest_ms
         for name, forgotten_ms in restored.forgotten_ms.items():
             self._by_name[name].forgotten_ms = forgotten_ms
 
@@ -157,7 +164,14 @@ class PartitionTables:
 
     def _checkpoint(self) -> bytes:
         forgotten = {table.table.name: table.forgotten_ms for table in self.paged if table.forgotten_ms}
-        return _encode(Checkpoint(next_offset=self.next_offset, watermark_ms=self.watermark_ms, forgotten_ms=forgotten))
+        return _encode(
+            Checkpoint(
+                next_offset=self.next_offset,
+                watermark_ms=self.watermark_ms,
+                forgotten_ms=forgotten,
+                latest_ms=self.latest_ms,
+            )
+        )
 
 
 def checkpoint(next_offset: int) -> bytes:

@@ -19,7 +19,7 @@ REFERENCE = Reference({"s1": "brand"}, (b"hush",))
 
 
 def record(value: bytes | None, /, **headers: bytes) -> Record:
-    """Give a raw record; an underscore in a header's name stands for a hyphen."""
+    """Give a raw record without a time; an underscore in a header's name stands for a hyphen."""
     told = [(name.replace("_", "-"), text) for name, text in headers.items()]
     return Record("orders.raw", 1, 7, 0, None, value, told)
 

@@ -18,6 +18,8 @@ from tests.connectors.test_generic import ORDER
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.engine.stage import Record
+
 VALID = json_bytes(ORDER)
 
 
@@ -124,3 +126,39 @@ def test_a_shop_map_names_pools_and_a_bad_one_is_named_itself(tmp_path: Path) ->
         read_shop_pools(str(path))
     with pytest.raises(SettingsError, match=r"HOLDFAST_SHOP_POOLS_FILE: .*absent.json"):
         read_shop_pools(str(tmp_path / "absent.json"))
+
+
+DAY_MS = 24 * 60 * 60 * 1000
+CAME_MS = 1_490_000_000_000
+
+
+def dated(appended_ms: int, **dates: int) -> Record:
+    """Give a record with an order, or with news where `at` is given, that came at a time."""
+    news = {"type": "payment", "paid_minor": 1}
+    order = {"status": "paid", "lines": [{"line_id": "1", "sku": "A", "quantity": 1, "unit_price_minor": 1}]}
+    fields = {"channel": "web", "shop_id": "s1", "order_id": "A-1", **(news if "at" in dates else order), **dates}
+    return record(json_bytes(fields))._replace(timestamp_ms=appended_ms)
+
+
+@pytest.mark.parametrize(
+    ("dates", "field"),
+    [
+        ({"created_at": CAME_MS, "updated_at": CAME_MS + DAY_MS + 1}, "updated_at"),
+        ({"created_at": CAME_MS + DAY_MS + 1}, "updated_at"),
+        ({"created_at": CAME_MS + 1, "updated_at": CAME_MS - DAY_MS}, "created_at"),
+        ({"at": CAME_MS + DAY_MS + 1}, "at"),
+    ],
+)
+def test_what_is_dated_more_than_a_day_ahead_is_refused_with_the_field(dates: dict[str, int], field: str) -> None:
+    with pytest.raises(PoisonError) as caught:
+        translate(dated(CAME_MS, **dates), REFERENCE)
+    assert (caught.value.reason, caught.value.field) == ("INVALID", field)
+
+
+@pytest.mark.parametrize("dates", [{"created_at": CAME_MS + DAY_MS}, {"at": CAME_MS + DAY_MS}, {"created_at": 1}])
+def test_a_day_ahead_and_any_time_before_is_taken(dates: dict[str, int]) -> None:
+    assert len(translate(dated(CAME_MS, **dates), REFERENCE)) == 1
+
+
+def test_without_a_brokers_time_a_date_is_only_compared_with_the_other() -> None:
+    assert len(translate(dated(0, created_at=CAME_MS), REFERENCE)) == 1

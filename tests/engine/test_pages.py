@@ -150,6 +150,25 @@ def test_one_wrong_clock_moves_a_partitions_time_by_a_step_and_never_past_the_br
     assert fresh.watermark_ms == 10**12 + SKEW_MS
 
 
+def test_a_page_stays_until_what_it_remembers_is_old_by_its_own_date() -> None:
+    tables = PartitionTables(_stage(NUMBERS), 2)
+    tables.advance(1_000_000, 1_000_000)
+    tables.advance(1_000_000 + 5 * HOUR_MS, 1_000_000)
+    write(tables, "a", 1)
+    write(tables, "b", 2)
+    tables.turn_pages()
+    again = restored(NUMBERS, list(tables.changes()), 2)
+    assert again.latest_ms == 1_000_000 + 5 * HOUR_MS
+    for hour in range(1, 8):
+        again.advance(1_000_000 + hour * HOUR_MS, 1_000_000 + hour * HOUR_MS)
+        if hour > 5:
+            write(again, f"c{hour}", 1)
+            write(again, f"d{hour}", 2)
+            again.turn_pages()
+            assert ("a" in paged(again)) == (hour < 7)
+    assert paged(again).forgotten_ms == 1_000_000 + 5 * HOUR_MS
+
+
 def test_small_pages_become_one() -> None:
     live = PartitionTables(_stage(FOR_EVER), 2)
     log: Log = []

@@ -15,6 +15,7 @@ from pipeline.domain.dedup.review_state import find_hold
 from pipeline.domain.dedup.state import DUPLICATE_WITHIN_MS
 from pipeline.domain.dedup.values import Standing
 from pipeline.domain.events import OrderHeldForReview
+from pipeline.domain.memory import AHEAD_MS_MAX
 from pipeline.domain.order_events import OrderRuleMatched
 from pipeline.domain.rules import matching as rules
 from pipeline.domain.rules.active import ACTIVE
@@ -116,7 +117,8 @@ def _own(state: State, waiting: Waiting, look: Look) -> Iterator[Doubt]:
         return
     if not order.receiver_key and not order.buyer_id:
         yield _doubt(reasons.MISSING_CUSTOMER, "the order names neither a buyer nor a receiver")
-    if look.is_new and order.created_at <= state.orders.forgotten_ms:
+    forgotten_ms = state.orders.forgotten_ms
+    if look.is_new and forgotten_ms and order.created_at <= forgotten_ms + AHEAD_MS_MAX:
         evidence = "the order is older than what is remembered: it may have been fulfilled already"
         yield _doubt(reasons.TOO_OLD, evidence)
     if not waiting.units:
