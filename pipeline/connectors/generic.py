@@ -13,7 +13,8 @@ An order, new or again, in the state that it has by now:
 - `type` may be left out. `status` is `unpaid`, `paid` or `cancelled`. `order_type` is one of `OrderType` (`normal`);
   an unpaid order of type `cod` goes on like a paid one. A line may have a `platform_sku_id`.
 - Money is whole minor units of `currency` (ISO 4217; CNY where it is not given), times are milliseconds UTC;
-  `updated_at` is `created_at` where it is not given.
+  `updated_at` is `created_at` where it is not given. What is dated more than a day ahead of the broker's clock is
+  refused, and so is an order that was created more than a day after `updated_at`.
 - `receiver_key` is the same text for the same receiver, or a digest of phone and address is taken. An order with
   neither a buyer nor a receiver is held for review.
 - `channel` and `shop_id` have no `|`. A quantity of 0 is kept and needs no stock.
