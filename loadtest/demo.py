@@ -219,7 +219,8 @@ def _held(result: Result) -> bool:
 def _show(out: Console, result: Result) -> None:
     show_funnel(out, result.funnel)
     show_outcomes(out, result.outcomes)
-    show_effects(out, result.effects)
+    if result.effects:
+        show_effects(out, result.effects)
     show_latencies(out, result.latency, result.replay.sent)
     show_findings(out, result.findings)
     replay = result.replay
