@@ -84,7 +84,7 @@ def spells(found: Iterable[Spell]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             words(spell.name),
-            Cell(f"{spell.begin_seconds:g}"),
+            Cell(f"{spell.begin_seconds:.1f}"),
             Cell(f"{spell.orders:,}"),
             *(
                 Cell(f"{value * 1000:,.0f}" if spell.orders else "-")
