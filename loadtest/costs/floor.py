@@ -59,10 +59,9 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure_floor(settings: Settings, values: Sequence[bytes], records: int) -> Floor:
     """Fill a topic with `records` of these values, and put it through the loops."""
-    made = clients.admin(settings).create_topics(
-        [NewTopic(name, settings.partitions, settings.replication) for name in (SOURCE, TARGET)]
-    )
-    for future in made.values():
+    admin = clients.admin(settings)  # its futures live as long as it does
+    wanted = [NewTopic(name, settings.partitions, settings.replication) for name in (SOURCE, TARGET)]
+    for future in admin.create_topics(wanted).values():
         future.result(TOPIC_SECONDS)
     producer = clients.transactional_producer(msgspec.structs.replace(settings, slot="floor.fill"))
     producer.init_transactions(TOPIC_SECONDS)

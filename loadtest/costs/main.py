@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from loadtest.plan import Plan
 
 ORDERS, ROUNDS, FLOOR_RECORDS = 10_000, 3, 100_000
+VARIED_ORDERS = 3000
+"""With which the size of orders and the number of partitions are varied."""
 LINES = (1, 3, 9)
 PARTITIONS = (1, 4, 32)
 
@@ -116,9 +118,11 @@ def _vary(settings: Settings, plan: Plan, options: argparse.Namespace) -> list[V
     """Measure the stages' code once more with orders of other sizes, and with other numbers of partitions."""
     found = []
     if not options.csv:
+        fewer = {**vars(options), "orders": min(options.orders, VARIED_ORDERS)}
         for lines in LINES:
-            options_then = argparse.Namespace(**{**vars(options), "lines": OrderSize(lines, lines)})
-            found.append(_varied(f"{lines} lines at most", settings, make_plan(options_then)))
+            then = argparse.Namespace(**{**fewer, "lines": OrderSize(lines, lines)})
+            found.append(_varied(f"{lines} lines at most", settings, make_plan(then)))
+        plan = make_plan(argparse.Namespace(**fewer))
     spread = [msgspec.structs.replace(settings, partitions=partitions) for partitions in PARTITIONS]
     return found + [_varied(f"{changed.partitions} partitions", changed, plan) for changed in spread]
 

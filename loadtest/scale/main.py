@@ -90,7 +90,7 @@ def read_costs(path: Path) -> Costs:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Costs)
     except (OSError, msgspec.DecodeError) as error:
-        message = f"--costs {path}: {error}"
+        message = f"--costs {path}: {error}; `python -m loadtest costs --json {path}` makes it"
         raise SettingsError(message) from error
 
 
