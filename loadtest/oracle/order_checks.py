@@ -30,7 +30,12 @@ BEGIN: Mapping[str, tuple[str, ...]] = {
     "ShipmentTracked": ("",),
 }
 """The events that begin something, and the states before it in which they may."""
-STAY = frozenset({"OrderRepeated", "OrderUnpaidTooLong", "ReportIgnored"})
+STAY = frozenset(
+    {
+        *("OrderRepeated", "OrderUnpaidTooLong", "ReportIgnored"),
+        *("OrderReviewedAgain", "HoldOverdue", "ShipmentSilent"),
+    }
+)
 """Events that say where something stands, and leave it there."""
 LEGAL: Mapping[str, Moves] = {
     "order.commands": frozenset(
@@ -87,7 +92,7 @@ ASIDE: Mapping[str, frozenset[str]] = {
     "stock.commands": frozenset(
         {
             *("HoldRepeated", "HoldConsumed", "OrderCancelled"),
-            *("TrimRefused", "HoldExpedited", "HoldReaddressed"),
+            *("TrimRefused", "HoldExpedited", "HoldReaddressed", "HoldDecided"),
         }
     ),
     "routing.commands": frozenset(
