@@ -14,7 +14,7 @@ from rich.table import Table
 
 from loadtest.costs.main import Costs
 from loadtest.options import at_least, writable
-from loadtest.scale.needs import MICROSECONDS, Needs, reckon
+from loadtest.scale.needs import Needs, reckon
 from loadtest.scale.skew import Merchants, Skew, simulate
 from loadtest.showing import console
 from pipeline.errors import SettingsError
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MEASURED = Path(__file__).parent.parent / "results" / "costs.json"
-PARTITIONS_PER_WORKER = (1, 2, 4, 8, 16)
+PARTITIONS_PER_WORKER = 4
+"""So that a worker more takes some from each of the others."""
+POOL_ORDERS_PER_SECOND = (1e9, 4000.0, 2000.0, 1000.0, 500.0, 250.0)
+"""The largest pools that are tried: merchants that sell more have several; the first number lets all have one."""
 SEEDS = 20
 
 
@@ -31,14 +34,16 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """The answer."""
 
     needs: Needs
-    merchants: Merchants
+    partitions: int
+    merchants: int
+    exponent: float
     skews: list[Skew]
-    partitions: int | None
-    """The fewest tried that leave the busiest worker below its core, in 19 of 20 tries; None: none did."""
+    pool_orders_per_second: float | None
+    """The largest pools tried that leave the busiest worker below its core, in 19 of 20 tries; None: none did."""
 
 
 def main(arguments: list[str]) -> int:
-    """Reckon, simulate, show. Gives 0 if some number of partitions tried is enough."""
+    """Reckon, simulate, show. Gives 0 if some size of pools that was tried is small enough."""
     parser = argparse.ArgumentParser(prog="python -m loadtest scale", description=__doc__)
     parser.add_argument("--orders-per-second", type=float, default=100_000.0, help="(%(default)g)")
     parser.add_argument("--costs", type=Path, default=MEASURED, help="what `costs --json` wrote (%(default)s)")
@@ -54,7 +59,7 @@ def main(arguments: list[str]) -> int:
     _show(console(), found)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    return 0 if found.partitions else 1
+    return 0 if found.pool_orders_per_second else 1
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -73,16 +78,22 @@ def _check(options: argparse.Namespace) -> None:
 def reckon_scale(options: argparse.Namespace) -> Scale:
     """Reckon and simulate. Raises SettingsError for a file of costs that cannot be used."""
     needs = reckon(read_costs(options.costs), options.orders_per_second, options.utilisation, options.replication)
-    pool_orders = MICROSECONDS * options.utilisation / needs.pool_microseconds
-    merchants = Merchants(
+    partitions = needs.workers * PARTITIONS_PER_WORKER
+    skews, enough = [], None
+    for most in POOL_ORDERS_PER_SECOND:
+        share = min(1.0, most / options.orders_per_second)
+        merchants = Merchants(merchants=options.merchants, exponent=options.exponent, pool_share_max=share)
+        skews.append(simulate(merchants, needs.workers, needs.pool_share, partitions, options.seeds))
+        if enough is None and skews[-1].worker_p95 * options.utilisation <= 1:
+            enough = share * options.orders_per_second
+    return Scale(
+        needs=needs,
+        partitions=partitions,
         merchants=options.merchants,
         exponent=options.exponent,
-        pool_share_max=min(1.0, pool_orders / 2 / options.orders_per_second),
+        skews=skews,
+        pool_orders_per_second=enough,
     )
-    tried = [needs.workers * each for each in PARTITIONS_PER_WORKER]
-    skews = simulate(merchants, needs.workers, needs.pool_share, tried, options.seeds)
-    enough = [skew.partitions for skew in skews if skew.worker_p95 * options.utilisation <= 1]
-    return Scale(needs=needs, merchants=merchants, skews=skews, partitions=min(enough, default=None))
 
 
 def read_costs(path: Path) -> Costs:
@@ -103,22 +114,20 @@ def _show(out: Console, found: Scale) -> None:
         table.add_row(need.part, f"{need.cores:,.0f}", f"{need.processes:,}", need.how)
     out.print(table)
     out.print(f"the log takes {needs.log_megabytes_per_second:,.0f} MB/s, all replicas, before compression")
-    merchants = found.merchants
-    most = merchants.pool_share_max * needs.orders_per_second
     out.print(
         f"{needs.pool_share:.0%} of a worker's work is keyed by stock pool: {needs.pool_microseconds:.0f} µs an order"
     )
-    out.print(f"a pool has {most:,.0f} orders/s at most: a merchant that sells more has several")
-    table = Table(title=f"{merchants.merchants:,} merchants, Zipf {merchants.exponent:g}, {needs.workers} workers")
-    for column in ("partitions", "pools", "busiest worker: median", "p95", "busiest partition"):
+    sellers = f"{found.merchants:,} merchants, Zipf {found.exponent:g}"
+    table = Table(title=f"{sellers}, {needs.workers} workers, {found.partitions} partitions")
+    for column in ("orders/s of a pool at most", "pools", "busiest worker: median", "p95"):
         table.add_column(column, justify="right")
     for skew in found.skews:
-        figures = (f"{ratio:.2f}x" for ratio in (skew.worker_median, skew.worker_p95, skew.partition_median))
-        table.add_row(f"{skew.partitions:,}", f"{skew.pools:,}", *figures)
+        most = f"{skew.pool_share_max * needs.orders_per_second:,.0f}"
+        table.add_row(most, f"{skew.pools:,}", f"{skew.worker_median:.2f}x", f"{skew.worker_p95:.2f}x")
     out.print(table)
-    if found.partitions:
-        out.print(f"{found.partitions:,} partitions are enough: the busiest worker stays below its core")
-    else:
+    if found.pool_orders_per_second:
         out.print(
-            "no number of partitions that was tried is enough: more pools for the large merchants, or more workers"
+            f"pools of {found.pool_orders_per_second:,.0f} orders/s at most leave the busiest worker below its core"
         )
+    else:
+        out.print("no size of pools that was tried is small enough: more workers, or a lower utilisation")

@@ -2,7 +2,9 @@
 
 A merchant is a stock pool; the sizes follow Zipf's law. One that sells more than a partition can take is split into
 regional pools of equal size. Partitions are dealt to workers in turn, as the group's assignor does it, so a worker has
-the load of its partitions: their pools' orders, and an even share of what is keyed by order or parcel.
+the load of its partitions: their pools' orders, and an even share of what is keyed by order or parcel. Where each has
+as many partitions, the number of partitions changes nothing: a hash by partitions by workers is one by workers. What
+helps is smaller pools.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ import msgspec
 from loadtest.recovery.murmur import SIGN, murmur2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 P95 = 0.95
 
 
 class Merchants(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sells: how many merchants, how uneven, and the most that one pool may have, as a share of all orders."""
+    """Who sells: how many merchants, how uneven, and the largest share of all orders that one pool may have."""
 
     merchants: int
     exponent: float
@@ -30,13 +32,12 @@ class Merchants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skew(msgspec.Struct, frozen=True, kw_only=True):
-    """How much more than the mean the busiest worker and the busiest partition have to do, with so many partitions."""
+    """How much more than the mean the busiest worker has to do, with pools of at most that share of all orders."""
 
-    partitions: int
+    pool_share_max: float
     pools: int
     worker_median: float
     worker_p95: float
-    partition_median: float
 
 
 def pools_of(merchants: Merchants, seed: int) -> list[tuple[int, float]]:
@@ -52,25 +53,16 @@ def pools_of(merchants: Merchants, seed: int) -> list[tuple[int, float]]:
     return found
 
 
-def simulate(
-    merchants: Merchants, workers: int, keyed_share: float, partitions: Iterable[int], seeds: int
-) -> list[Skew]:
-    """Try numbers of partitions; `keyed_share` of the work is keyed by pool, the rest is spread evenly."""
+def simulate(merchants: Merchants, workers: int, keyed_share: float, partitions: int, seeds: int) -> Skew:
+    """Try `seeds` hashes; `keyed_share` of the work is keyed by pool, the rest is spread evenly."""
     tries = [pools_of(merchants, seed) for seed in range(seeds)]
-    found = []
-    for number in partitions:
-        loads = [_loads(pools, number) for pools in tries]
-        busiest = sorted(_busiest_worker(load, workers, keyed_share) for load in loads)
-        found.append(
-            Skew(
-                partitions=number,
-                pools=len(tries[0]),
-                worker_median=median(busiest),
-                worker_p95=busiest[min(len(busiest) - 1, int(P95 * len(busiest)))],
-                partition_median=median(max(load) * number for load in loads),
-            )
-        )
-    return found
+    busiest = sorted(_busiest_worker(_loads(pools, partitions), workers, keyed_share) for pools in tries)
+    return Skew(
+        pool_share_max=merchants.pool_share_max,
+        pools=len(tries[0]),
+        worker_median=median(busiest),
+        worker_p95=busiest[min(len(busiest) - 1, int(P95 * len(busiest)))],
+    )
 
 
 def _loads(pools: Sequence[tuple[int, float]], partitions: int) -> list[float]:

@@ -65,21 +65,27 @@ def test_only_stages_that_are_keyed_by_pool_make_a_partition_hot() -> None:
 
 
 def test_merchants_that_are_all_alike_spread_evenly() -> None:
-    (skew,) = simulate(EVEN, 10, 1.0, [40], 3)
+    skew = simulate(EVEN, 10, 1.0, 40, 3)
     assert 1.0 <= skew.worker_median <= skew.worker_p95 < 1.2
 
 
 def test_one_large_merchant_fills_a_worker_unless_it_has_several_pools() -> None:
     uneven = Merchants(merchants=1000, exponent=1.5, pool_share_max=1.0)
     split = msgspec.structs.replace(uneven, pool_share_max=0.002)
-    (hot,), (cool,) = (simulate(each, 10, 1.0, [160], 5) for each in (uneven, split))
+    hot, cool = (simulate(each, 10, 1.0, 160, 5) for each in (uneven, split))
     assert hot.worker_median > 2 * cool.worker_median
     assert sum(share for _, share in pools_of(split, 1)) == pytest.approx(1.0)
 
 
 def test_what_is_not_keyed_by_pool_is_even() -> None:
     uneven = Merchants(merchants=10, exponent=2.0, pool_share_max=1.0)
-    assert simulate(uneven, 4, 0.0, [8], 1)[0].worker_p95 == pytest.approx(1.0)
+    assert simulate(uneven, 4, 0.0, 8, 1).worker_p95 == pytest.approx(1.0)
+
+
+def test_more_partitions_than_workers_do_not_help_where_each_has_as_many() -> None:
+    uneven = Merchants(merchants=1000, exponent=1.0, pool_share_max=1.0)
+    few, many = (simulate(uneven, 10, 0.5, partitions, 3) for partitions in (20, 80))
+    assert few.worker_p95 == pytest.approx(many.worker_p95)
 
 
 def test_the_command_reads_measured_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +94,7 @@ def test_the_command_reads_measured_costs(tmp_path: Path, capsys: pytest.Capture
     given = ["--costs", str(file), "--json", str(result), "--merchants", "2000", "--seeds", "3"]
     assert scale.main(given) == 0
     assert "100,000 orders/s" in capsys.readouterr().out
-    assert msgspec.json.decode(result.read_bytes(), type=scale.Scale).partitions
+    assert msgspec.json.decode(result.read_bytes(), type=scale.Scale).pool_orders_per_second
 
 
 @pytest.mark.parametrize(
