@@ -223,8 +223,7 @@ def _until_up(ask: Callable[[], T], gone: threading.Event) -> T | None:
         except StoreRefusedError:
             metrics.ERRORS.labels(SINK, "refused").inc()
             raise
-        # What failed is a cycle of exceptions and frames that holds the block in every form that it was given on the
-        # way, and the collector, which seldom runs here, would leave it for hours.
+        # An insert that failed leaves its block in a cycle too, see HttpStore.insert.
         gc.collect()
         gone.wait(backoff_seconds)
         backoff_seconds = min(2 * backoff_seconds, BACKOFF_SECONDS_MAX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,9 @@ class HttpStore:
                     "optimize_on_insert": 0,
                 },
             )
+        # What the client keeps of an insert, the whole block with it, refers to itself: only the collector frees that,
+        # and it would look after thousands of blocks, as each leaves but a few dozen objects.
+        gc.collect()
 
     def story(self, order_id: str) -> list[StoryLine]:
         """Give an order's events, in order, each once."""

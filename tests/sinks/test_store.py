@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import subprocess
@@ -139,6 +140,18 @@ def test_a_block_is_one_part_with_all_its_values(store: Store, block: Callable[.
     assert store.query(f"SELECT {sums} FROM order_events") == [  # noqa: S608
         (20_000, 20_000, paid, 1, sum(len(cells[-1]) for cells in sent.rows))
     ]
+
+
+def test_nothing_of_a_stored_block_stays_in_memory(store: Store, block: Callable[..., Block]) -> None:
+    stored = block(0, 0, 99)
+    marker = stored.rows[0][-1]
+    gc.disable()
+    try:
+        store.insert(stored, "a")
+        del stored
+        assert [kept for kept in gc.get_referrers(marker) if isinstance(kept, (tuple, list))] == []
+    finally:
+        gc.enable()
 
 
 def test_an_order_s_story_is_told_in_order_and_each_event_once(store: Store, block: Callable[..., Block]) -> None:
