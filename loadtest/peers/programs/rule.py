@@ -21,12 +21,14 @@ class Table(Protocol):
 def answer(stock: Table, holds: Table, command: Mapping[str, Any]) -> dict[str, Any] | None:
     """Answer a command of the input; None for what needs no answer.
 
-    `stock` has [on hand, held] by `pool|SKU`, `holds` [state, units] by order id.
+    `stock` has [on hand, held] by `pool|SKU`, `holds` [state, units] by order id. A delivery counts once by its id too:
+    what delivers at least once would add it again.
     """
     kind = command["command"]
     if kind == "PlaceHold":
         return _place(stock, holds, command)
-    if kind == "ReceiveStock":
+    if kind == "ReceiveStock" and holds.get(command["feed_id"]) is None:
+        holds[command["feed_id"]] = ("received", ())
         for sku, units in command["units"]:
             key = f"{command['pool']}|{sku}"
             on_hand, held = stock.get(key) or (0, 0)

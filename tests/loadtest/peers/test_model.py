@@ -109,6 +109,14 @@ def test_the_peers_rule_and_the_model_agree_on_the_jobs_input() -> None:
     assert kinds == {"HoldPlaced", "HoldRefused", "HoldRepeated"}
 
 
+def test_a_delivery_that_comes_again_adds_nothing() -> None:
+    stock: dict[str, object] = {}
+    holds: dict[str, object] = {}
+    command = {"command": "ReceiveStock", "at": 1, "pool": POOL, "feed_id": "f", "units": [["a", 3]]}
+    assert answer(stock, holds, command) is answer(stock, holds, command) is None
+    assert stock == {f"{POOL}|a": (3, 0)}
+
+
 def test_the_same_numbers_give_the_same_input() -> None:
     job = Job(orders=200, lines_max=3, seed=5)
     assert make_records(job) == make_records(job) != make_records(job._replace(seed=6))
