@@ -22,6 +22,7 @@ class StockCommand(faust.Record, serializer="json"):
     at: int
     pool: str
     order_id: str = ""
+    feed_id: str = ""
     units: list = []  # type: ignore[type-arg]  # noqa: RUF012  Faust reads it so
 
 
