@@ -40,7 +40,7 @@ KINDS = {
     "address": "go to another province after they were paid",
     "expedite": "are to go before others",
     "refund": "ask for a part of their money",
-    "partial": "drop one of their lines",
+    "partial": "drop one of their lines before they are paid",
     "risky": "are paid by credit card and dear: a rule holds them for review",
     "vip": "are fragile, of a VIP: a rule asks for services",
 }

@@ -51,7 +51,7 @@ MUST: Mapping[str, Sequence[str]] = {
     "address": ("changed",),
     "expedite": ("expedited",),
     "refund": ("asked",),
-    "partial": ("asked",),
+    "partial": ("asked", "trimmed"),
     "risky": ("held for review",),
     "vip": ("with services asked",),
 }

@@ -27,6 +27,10 @@ DEAR_MINOR = 10_000
 """With so much more a line costs more than the 500 yuan that the rules look at."""
 LATE_PAYMENT_SECONDS = (12.0, 26.0)
 """After the order: its hold has expired by then, and in the second half of that it is cancelled."""
+PAID_AFTER_SECONDS = 1.0
+"""After one of its lines was dropped: what is routed is dropped too late."""
+UNPAID = frozenset({"late_payment", "abandoned", "partial"})
+"""The kinds whose orders arrive unpaid, with their units off sale."""
 EXPEDITED_PRIORITY = 100
 REFUND_MINOR = 100
 OF_ITS_OWN = ("presale", "flash", "safety", "backorder", "gated")
@@ -108,7 +112,7 @@ def with_own(kind: str, order: ShopOrder, pool: str) -> ShopOrder:
 def records(special: Special, chance: random.Random) -> Iterator[TimedRecord]:
     """Give what the shop sends of an order, in the order of its times."""
     kind, order, at = special.kind, special.order, special.at_seconds
-    is_paid = kind not in {"late_payment", "abandoned"}
+    is_paid = kind not in UNPAID
     fields = order_fields(order, paid=is_paid) | _more(kind)
     key, expect = order.order_id.encode(), EXPECTED.get(kind, "")
     yield TimedRecord(at, key, orjson.dumps(fields), expect=expect)
@@ -116,6 +120,9 @@ def records(special: Special, chance: random.Random) -> Iterator[TimedRecord]:
     value = _news(special, later, chance)
     if value:
         yield TimedRecord(at + later, key, value)
+    if kind == "partial":
+        paid_at = order.created_at + int((later + PAID_AFTER_SECONDS) * 1000)
+        yield TimedRecord(at + later + PAID_AFTER_SECONDS, key, payment_message(order, paid_at))
 
 
 def _more(kind: str) -> dict[str, object]:
@@ -124,8 +131,7 @@ def _more(kind: str) -> dict[str, object]:
         "presale": {"sub_pool": "presale"},
         "flash": {"sub_pool": "flash"},
         "backorder": {"may_split": True},
-        "late_payment": {"holds_unpaid": True},
-        "abandoned": {"holds_unpaid": True},
+        **{name: {"holds_unpaid": True} for name in UNPAID},
         "risky": {"payment_method": "credit_card"},
         "vip": {"vip_level": 5, "fragile": True},
     }
