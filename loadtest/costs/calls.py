@@ -94,10 +94,11 @@ async def _measure(settings: Settings, calls: Sequence[Record], sandbox: int) ->
         while engine.settled < target:  # noqa: ASYNC110  the calling stage tells nobody that it has settled
             await asyncio.sleep(POLL_SECONDS)
 
-    await run(calls[:WARM_CALLS])
+    warm = min(WARM_CALLS, len(calls) // 2)
+    await run(calls[:warm])
     began, theirs = time.process_time(), sum(other.cpu_times()[:2])
-    await run(calls[WARM_CALLS:])
+    await run(calls[warm:])
     ended, by_sandbox = time.process_time(), sum(other.cpu_times()[:2])
     await calling.stop()
-    count = max(1, len(calls) - WARM_CALLS)
+    count = max(1, len(calls) - warm)
     return Cost((ended - began) / count * MICROSECONDS, (by_sandbox - theirs) / count * MICROSECONDS)

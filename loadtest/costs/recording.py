@@ -5,6 +5,7 @@ Only the carrier is made up: it issues a waybill for each call, and reports each
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -135,8 +136,7 @@ class _Log:
 
 def record(settings: Settings, plan: Plan, reports: int = 0) -> Recordings:
     """Send a plan through all stages until nothing waits. `reports` is how often a parcel's carrier reports."""
-    at_ms = max((command.at for command in plan.feed), default=0)
-    log = _Log(settings, reports, at_ms)
+    log = _Log(settings, reports, time.time_ns() // 1_000_000)
     for key, value in plan.feed_records():
         log.put(topics.STOCK_COMMANDS.name, value, key)
     for sent in plan.scenario.records:
