@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
-def test_both_give_the_same_answers_killed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_give_the_right_answers_though_they_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLES["kafka"], raising=False)
     found, page = tmp_path / "peers.json", tmp_path / "peers.md"
-    size = ["--orders", "20000", "--rounds", "1", "--kills", "1", "--kill-orders", "3000"]
+    size = ["--rounds", "0", "--kills", "1", "--kill-orders", "3000"]
     assert main([*size, "--only", "confluent,holdfast", "--json", str(found), "--markdown", str(page)]) == 0
     result = msgspec.json.decode(found.read_bytes(), type=Result)
-    assert [(run.contender, run.answers, run.verdict is not None and run.verdict.clean) for run in result.runs] == [
-        ("holdfast", 20000, True),
-        ("confluent", 20000, True),
-    ]
     assert [(run.kills, str(run.verdict)) for run in result.killed] == [(1, "clean"), (1, "clean")]
-    assert all(run.cpu_seconds > 0 and run.seconds > 0 for run in result.runs)
     assert page.read_text().count("| clean (1 kills) |") == 2
