@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 WITHIN_SECONDS = 60.0
+HOUR_MS = 3_600_000
 SHOP, PLANNED = "s1", "s2"
 FEEDS = (
     {"feed": "warehouse", "warehouse": "shanghai", "latitude": 31.2, "longitude": 121.5},
     {"feed": "warehouse", "warehouse": "beijing", "latitude": 39.9, "longitude": 116.4},
     {"feed": "receive", "warehouse": "shanghai", "units": {"X": 50, "Y": 1}},
-    {"feed": "receive", "warehouse": "beijing", "units": {"X": 50, "Y": 1, "C": 9}},
+    {"feed": "receive", "warehouse": "beijing", "units": {"X": 50, "Y": 1, "C": 2}},
 )
 BOOK = {
     "rules": [
@@ -157,8 +158,11 @@ def test_the_desk(desk: Desk) -> None:
     counts(desk)
     reviews(desk)
     refunds(desk)
-    for number in ("R1", "M1"):
-        assert "OrderRouted" in desk.types(f"explain {internal_order_id('web', SHOP, number)}")
+    ids = of_every_kind(desk)
+    alarms(desk)
+    for kind, order_id in ids.items():
+        story = desk.types(f"explain {order_id}")
+        assert order_id in story, kind
 
 
 def counts(desk: Desk) -> None:
@@ -208,3 +212,55 @@ def refunds(desk: Desk) -> None:
     desk.sees(order_id, "RefundPaid")
     assert "ann" in desk.types("refunds list --state refunded")
     assert "manual" in desk.types("refunds compare")
+
+
+def of_every_kind(desk: Desk) -> dict[str, str]:
+    """Bring about an order of each kind; give their ids."""
+    ids = {name: internal_order_id("web", SHOP, number) for name, number in (("held", "R1"), ("refunded", "M1"))}
+    ids["split"] = desk.order("S1", units={"Y": 2})
+    later = now() + HOUR_MS
+    desk.types(f"stock --wait 60 flash {SHOP} 618 X 3 --opens {now() - 1000} --closes {later} --per-buyer 1")
+    ids["flash"] = desk.order("F1", units={"X": 1}, sub_pool="flash", buyer_id="ann")
+    desk.sees(ids["flash"], "HoldPlaced")
+    ids["hoards"] = desk.order("F2", units={"X": 1}, sub_pool="flash", buyer_id="ann")
+    desk.types(f"stock --wait 60 announce {SHOP} shanghai i1 Z=2")
+    ids["presale"] = desk.order("P1", units={"Z": 1}, sub_pool="presale")
+    desk.sees(ids["presale"], "HoldPlaced")
+    desk.types(f"stock --wait 60 receive {SHOP} shanghai Z=2 --inbound i1")
+    ids["late"] = desk.order("L1", units={"X": 1})
+    ids["moved"] = desk.order("A1", units={"X": 1})
+    plan = desk.file("plan.json", json.dumps({"version": "1", "weights": {"nearest": 1}}))
+    desk.types(f"network plan {PLANNED} {plan}")
+    ids["elsewhere"] = desk.order("E1", PLANNED, units={"X": 1}, province="北京市", city="北京市")
+    desk.sees(ids["split"], "ShipmentTracked")
+    desk.sees(ids["flash"], "OrderRouted")
+    desk.sees(ids["hoards"], "HoldRefused")
+    desk.sees(ids["presale"], "HoldFilled", "OrderRouted")
+    for name in ("late", "moved", "elsewhere"):
+        desk.sees(ids[name], "ShipmentTracked")
+    desk.send("L1", kind="cancellation", at=now(), reason="changed my mind")
+    to = {"receiver_name": "Han", "province": "北京市", "city": "北京市", "district": "海淀区", "address_detail": "1"}
+    desk.send("A1", kind="address", at=now(), author="buyer", **to)
+    desk.types(f"network close {PLANNED} beijing --reason flood")
+    desk.sees(ids["late"], "FulfilmentCancelled", "OrderCancelled", "CancelConfirmed", "RefundDue")
+    desk.sees(ids["moved"], "OrderChanged", "HoldReaddressed")
+    desk.sees(ids["elsewhere"], "RerouteStarted", "PartRerouted")
+    assert "TOO_MANY_FOR_ONE_BUYER" in desk.types(f"explain {ids['hoards']}")
+    return ids
+
+
+def alarms(desk: Desk) -> None:
+    """Say into the log what time it will be: what is late then is an alarm, once each."""
+    held = desk.order("W1", units={"X": 7})
+    waits = desk.order("W2", units={"C": 4}, may_split=True)
+    desk.sees(held, "OrderHeldForReview")
+    desk.sees(waits, "HoldPlaced")
+    desk.types(f"clock --once --at {now() + HOUR_MS}")
+    desk.sees(waits, "HoldOverdue")
+    desk.sees(held, "ReviewOverdue")
+    desk.types(f"clock --once --at {now() + 5 * HOUR_MS}")
+    desk.types(f"clock --once --at {now() + 8 * 24 * HOUR_MS}")
+    told = "SELECT DISTINCT alarm FROM alarms ORDER BY alarm"
+    desk.finds(told, ("locked",), ("outbound",), ("refund",), ("review",), ("routing",), ("silent",))
+    twice = "SELECT alarm, order_id, fulfilment_id, reason, level FROM alarms GROUP BY 1, 2, 3, 4, 5 HAVING count() > 1"
+    assert desk.rows(twice) == []
