@@ -1,9 +1,11 @@
-"""Checks of what a command was given, before anything is started for it: each failure is one line with its option."""
+"""What commands have in common: checks of what they were given, each failure one line with its option, and results."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pipeline.errors import SettingsError
 
@@ -28,6 +30,11 @@ def writable(**files: Path | None) -> None:
             what = "is a folder" if file.is_dir() else "is in no folder that there is"
             message = f"--{name.replace('_', '-')}: {file} {what}"
             raise SettingsError(message)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a result as data that a person can read, too."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
 
 
 def share(text: str) -> float:

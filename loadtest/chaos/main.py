@@ -15,8 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from loadtest.chaos.evidence import keep_evidence
 from loadtest.chaos.ground import Ground, prepared
 from loadtest.chaos.kinds import KINDS
@@ -31,7 +29,7 @@ from loadtest.chaos.trial import Work, carry_out
 from loadtest.chaos.verdict import is_broken, read_verdict
 from loadtest.chaos.worker_faults import WORKERS
 from loadtest.deployment import Site, site
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.showing import console
 from pipeline.errors import SettingsError
 from pipeline.settings import SERVICES, VARIABLES, read_settings
@@ -65,7 +63,7 @@ def main(arguments: list[str]) -> int:
         return INTERRUPTED
     show_outcome(out, outcome)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
+        write_json(options.json, outcome)
     return 0 if outcome.held else 1
 
 
@@ -130,8 +128,8 @@ def _run(out: Console, options: argparse.Namespace, ground: Ground) -> Outcome:
         ground.stand(place.run_dir)
         outcome = carry_through(out, options, plan, place, ground)
         if not outcome.held and not options.keep:
-            left = keep_evidence(options.evidence, f"{options.profile}-{options.seed}", place.run_dir, ground)
-            out.print(f"logs and data of this run are kept in {left}", markup=False)
+            name = f"{options.profile}-{options.seed}"
+            out.print(keep_evidence(options.evidence, name, place.run_dir, ground), markup=False)
     if options.keep:
         stop = f"HOLDFAST_RUN_DIR={place.run_dir} python -m pipeline services down && rm -r {place.run_dir}"
         out.print(f"kept; to stop the servers and remove the data: {stop}")
