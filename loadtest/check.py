@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-import msgspec
-
+from loadtest.options import write_json
 from loadtest.oracle.checks import all_held, invariants
 from loadtest.oracle.log import Broker
 from loadtest.oracle.verdict import Sources, check_all, read_history
@@ -30,5 +29,5 @@ def main(arguments: list[str]) -> int:
     show_findings(console(), findings)
     show_invariants(console(), invariants(findings))
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(findings)))
+        write_json(options.json, findings)
     return 0 if all_held(findings) else 1

@@ -16,6 +16,7 @@ from loadtest.deployment import Site, deployed, provision, site
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
+from loadtest.options import write_json
 from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
@@ -86,7 +87,7 @@ def main(arguments: list[str]) -> int:
         out.print("interrupted: everything is stopped")
         return INTERRUPTED
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        write_json(options.json, result)
     return 0 if result.held else 1
 
 

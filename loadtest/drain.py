@@ -18,6 +18,7 @@ from loadtest.cpu import CpuMeter
 from loadtest.deployment import Site, deployed, provision, site
 from loadtest.generator import Outlet, fill, replay
 from loadtest.latency import decided_within
+from loadtest.options import write_json
 from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
     show_findings(out, result.findings)
     _show(out, result)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        write_json(options.json, result)
     return 0 if result.held else 1
 
 

@@ -18,7 +18,7 @@ import msgspec
 import psutil
 
 from agents.reservation import RESERVATION
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.showing import console
 from pipeline.domain.commands import PlaceHold, ReceiveStock, RegisterWarehouse
 from pipeline.domain.orders import ShipTo, SkuUnits
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     )
     out.print(f"one SKU: {per_second:,.0f} holds/s, last to first {hot.last_microseconds / hot.first_microseconds:.2f}")
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode([*found, hot])))
+        write_json(options.json, [*found, hot])
     return 0 if is_flat and is_fast and not grows else 1
 
 

@@ -23,7 +23,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from loadtest.chaos.control_sides import OWN, STOCK, Place, Side
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.oracle.log import Broker, read_topic
 from pipeline.errors import SetupError
 from pipeline.services import running
@@ -134,7 +134,7 @@ def main(arguments: list[str]) -> int:
         sides.append(outcome)
     result = Result(seed=options.seed, records=options.records, kills=options.kills, sides=sides)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+        write_json(options.json, result)
     return int(bool(sides[-1].duplicated or sides[-1].lost))
 
 

@@ -25,7 +25,7 @@ from loadtest.chaos.main import INTERRUPTED, interruptible
 from loadtest.chaos.mutants import MUTANTS, find
 from loadtest.chaos.outcome import commit
 from loadtest.chaos.trying import Alone, InSeries, Runs
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.showing import console
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _tell(out: Console, options: argparse.Namespace, trials: Sequence[Trial]) ->
     rows = rows_of([name for name in (PRODUCT, *MUTANTS) if name in tried], trials, simulated)
     out.print(kill_table.as_table(rows))
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode({"rows": rows, "trials": trials})))
+        write_json(options.json, {"rows": rows, "trials": trials})
     if options.markdown:
         date = datetime.now(UTC).isoformat(sep=" ", timespec="minutes")
         kind = "targeted runs (the faults that each mutant names)" if options.targeted else "short chaos runs"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from agents import stages
+from loadtest.options import write_json
 from loadtest.oracle.log import Broker, read_topic
 from pipeline import topics
 from pipeline.engine.deciding import Deciding
@@ -101,7 +102,7 @@ def replay(settings: Settings, run_dir: Path) -> Replay:
     offsets = Restorer(settings, deciding).committed(inputs)
     broker = Broker(settings.kafka, settings.kafka_config)
     found = compare(deciding, lambda topic: map(_record, read_topic(broker, topic)), offsets, settings.page_entries)
-    (run_dir / REPLAY_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    write_json(run_dir / REPLAY_FILE, found)
     return found
 
 

@@ -26,6 +26,7 @@ from loadtest.chaos.ground import prepared
 from loadtest.chaos.main import INTERRUPTED, carry_through, draw, interruptible, read_options
 from loadtest.chaos.nursery import nursery
 from loadtest.deployment import Site, site
+from loadtest.options import write_json
 from loadtest.oracle.stored import query
 from pipeline.engine.provision import provision
 from pipeline.errors import HoldfastError, SetupError
@@ -68,7 +69,7 @@ class Series:
         provide_topics(place)
         outcome = carry_through(out, options, plan, place, self._ground)
         if options.json:
-            options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
+            write_json(options.json, outcome)
 
     def _place(self, base: Site) -> Site:
         """Give the site a deployment name that none had before."""

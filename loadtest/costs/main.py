@@ -22,7 +22,7 @@ from loadtest.costs.pieces import StageCosts, measure_stage
 from loadtest.costs.recording import record
 from loadtest.costs.showing import show
 from loadtest.deployment import site
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.order_size import OrderSize
 from loadtest.plan import add_options, make_plan
 from loadtest.showing import console
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     costs = measure(out, options)
     show(out, costs)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(costs)))
+        write_json(options.json, costs)
     return 0
 
 

@@ -21,7 +21,7 @@ from loadtest.generator import Outlet, replay
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
-from loadtest.options import at_least, rate, share, writable
+from loadtest.options import at_least, rate, share, writable, write_json
 from loadtest.oracle.checks import Finding, all_held, judge
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.scenario import write_scenario
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        write_json(options.json, result)
     return 0 if result.held else 1
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from rich.table import Table
 
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.peers.contenders import CONTENDERS, Contender, Place, chosen
 from loadtest.peers.ground import ground
 from loadtest.peers.job import COMMIT_SECONDS, PARTITIONS, Job, make_records
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> int:
     result = compare(out, options)
     _show(out, result)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+        write_json(options.json, result)
     if options.markdown:
         options.markdown.write_text(report(result, " ".join(arguments)))
     return 0 if result.held else 1

@@ -8,6 +8,7 @@ import msgspec
 
 from loadtest.killing import Kill
 from loadtest.lateness import SendReport
+from loadtest.options import write_json
 from loadtest.oracle.checks import Finding
 from pipeline.errors import SettingsError
 
@@ -156,7 +157,7 @@ def _shown(value: float | None) -> str:
 
 def write_result(result: Result, path: Path) -> None:
     """Write it as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    write_json(path, result)
 
 
 def read_result(path: Path) -> Result:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadtest.deployment import Site, provision, site
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.recovery.filling import Filled, fill
 from loadtest.recovery.orders import read_window
 from loadtest.recovery.restart import Restart, measure_restarts
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     result = measure(out, options)
     show(out, result)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        write_json(options.json, result)
     return 0 if result.held else 1
 
 

@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 
 from loadtest.costs.main import Costs
-from loadtest.options import at_least, writable
+from loadtest.options import at_least, writable, write_json
 from loadtest.scale.needs import Needs, reckon
 from loadtest.scale.skew import Merchants, Skew, simulate
 from loadtest.showing import console
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     found = reckon_scale(options)
     _show(console(), found)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+        write_json(options.json, found)
     return 0 if found.pool_orders_per_second else 1
 
 
