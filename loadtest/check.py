@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from loadtest.options import write_json
+from loadtest.options import writable, write_json
 from loadtest.oracle.checks import all_held, invariants
 from loadtest.oracle.log import Broker
 from loadtest.oracle.verdict import Sources, check_all, read_history
@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the findings to this file too")
     parser.add_argument("--chaos", action="store_true", help="want what a chaos run notes in its run directory, too")
     options = parser.parse_args(arguments)
+    writable(json=options.json)
     settings = read_settings(os.environ, needs=("kafka", "clickhouse"))
     book = options.book or settings.run_dir / "sandbox" / "book.jsonl"
     broker = Broker(settings.kafka, settings.kafka_config)

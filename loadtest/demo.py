@@ -16,7 +16,7 @@ from loadtest.deployment import Site, deployed, provision, site
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
-from loadtest.options import write_json
+from loadtest.options import writable, write_json
 from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
@@ -80,6 +80,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     parser.add_argument("--keep", action="store_true", help="leave servers and data as they are in the end")
     options = parser.parse_args(arguments)
+    writable(json=options.json)
     out = console()
     try:
         result = run(out, options)

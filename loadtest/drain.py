@@ -18,7 +18,7 @@ from loadtest.cpu import CpuMeter
 from loadtest.deployment import Site, deployed, provision, site
 from loadtest.generator import Outlet, fill, replay
 from loadtest.latency import decided_within
-from loadtest.options import write_json
+from loadtest.options import writable, write_json
 from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.verdict import check_all, read_history
 from loadtest.plan import Plan, add_options, make_plan
@@ -62,6 +62,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     options = parser.parse_args(arguments)
+    writable(json=options.json)
     out = console()
     result = measure(out, options)
     show_findings(out, result.findings)
