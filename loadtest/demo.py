@@ -16,7 +16,7 @@ from loadtest.deployment import Site, deployed, provision, site
 from loadtest.killing import Kill, Killer
 from loadtest.latency import Latency, latencies
 from loadtest.lateness import SendReport
-from loadtest.options import writable, write_json
+from loadtest.options import INTERRUPTED, writable, write_json
 from loadtest.oracle.checks import Finding, all_held
 from loadtest.oracle.outcomes import outcomes
 from loadtest.oracle.verdict import check_all, read_history
@@ -44,7 +44,6 @@ TICK_SECONDS = 0.05
 SETTLE_SECONDS = 60.0
 SETTLE_SECONDS_PER_ORDER = 0.01
 """Past SETTLE_SECONDS and this for every order, a run that is not at rest has failed: something hangs."""
-INTERRUPTED = 130
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RATE_MAX = 1_000_000.0
+INTERRUPTED = 130
+"""The exit status of a command that was ended by Ctrl-C, as shells give it."""
 
 
 def at_least(least: int, **numbers: int | None) -> None:

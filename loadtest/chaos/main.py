@@ -29,7 +29,7 @@ from loadtest.chaos.trial import Work, carry_out
 from loadtest.chaos.verdict import is_broken, read_verdict
 from loadtest.chaos.worker_faults import WORKERS
 from loadtest.deployment import Site, site
-from loadtest.options import at_least, writable, write_json
+from loadtest.options import INTERRUPTED, at_least, writable, write_json
 from loadtest.showing import console
 from pipeline.errors import SettingsError
 from pipeline.settings import SERVICES, VARIABLES, read_settings
@@ -47,7 +47,6 @@ PAGE_ENTRIES = (16, 64)
 """Small pages: with the product's own size a run of minutes would hardly fill one."""
 LOAD_MARGIN_SHARE = 0.25
 """Of the schedule so much longer the base load lasts: on a busy machine faults come later than planned."""
-INTERRUPTED = 130
 EVIDENCE = Path(".run/evidence")
 
 

@@ -21,11 +21,11 @@ import msgspec
 from loadtest.chaos import kill_table
 from loadtest.chaos.kill_table import PRODUCT, Row, Simulated, Trial, rows_of
 from loadtest.chaos.kinds import KINDS
-from loadtest.chaos.main import INTERRUPTED, interruptible
+from loadtest.chaos.main import interruptible
 from loadtest.chaos.mutants import MUTANTS, find
 from loadtest.chaos.outcome import commit
 from loadtest.chaos.trying import Alone, InSeries, Runs
-from loadtest.options import at_least, writable, write_json
+from loadtest.options import INTERRUPTED, at_least, writable, write_json
 from loadtest.showing import console
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from rich.console import Console
 
 from agents import stages
 from loadtest.chaos.ground import prepared
-from loadtest.chaos.main import INTERRUPTED, carry_through, draw, interruptible, read_options
+from loadtest.chaos.main import carry_through, draw, interruptible, read_options
 from loadtest.chaos.nursery import nursery
 from loadtest.deployment import Site, site
-from loadtest.options import write_json
+from loadtest.options import INTERRUPTED, write_json
 from loadtest.oracle.stored import query
 from pipeline.engine.provision import provision
 from pipeline.errors import HoldfastError, SetupError

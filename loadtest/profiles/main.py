@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from loadtest.deployment import site
-from loadtest.options import at_least, writable
+from loadtest.options import INTERRUPTED, at_least, writable
 from loadtest.profiles import load, replay, shape, tables
 from loadtest.profiles.baseline import check_same_load, compare
 from loadtest.profiles.judging import check_memory, judge_all, read_times
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from loadtest.profiles.result import Result
 
 VOID = 3
-INTERRUPTED = 130
 SCALE_MAX, SPEED_MAX = 1000.0, 1000.0
 
 

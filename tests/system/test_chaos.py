@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from loadtest.chaos.main import INTERRUPTED
+from loadtest.options import INTERRUPTED
 from pipeline.services.jars import cache_directory
 from pipeline.settings import ROOT, VARIABLES
 
