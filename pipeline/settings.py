@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """0: a free port, written to the run directory."""
     commit_interval_seconds: float = 0.1
     batch_records_max: int = 1000
-    page_entries: int = 2048
+    page_entries: int = 1024
     """Settled entries of a table that move to a page together."""
     dead_letters_in_a_row_max: int = 1000
     session_timeout_seconds: float = 6.0

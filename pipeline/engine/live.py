@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.topics import Table
 
-SMALL_PAGES_MAX = 8
+SMALL_PAGES_MAX = 16
 """So many small pages become one: an older entry is then found in fewer steps."""
 SHORT_CHARACTERS = KEY_BYTES_MAX // 4
 """A shorter key fits into a page, whatever its characters are: a restore need not pack it to know."""

@@ -41,6 +41,8 @@ HEX, TEXT = b"\x00", b"\x01"
 """What a packed key begins with: 16 bytes that were 32 hex digits, or text."""
 HEX_BYTES, ID_BYTES = 16, 12
 FILTER_BITS_PER_ENTRY = 8
+FILTER_ROOM = 1.25
+"""A new filter has room for so many times the entries that there are."""
 FILTER_BITS_MIN = 1 << 13
 FILTER_SPREAD = 0x9E3779B1
 """Knuth's multiplier: makes a second place of a digest."""
@@ -94,8 +96,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
         at = bisect_left(digests, digest, low, high)
         while at < high and digests[at] == digest:
             if not is_id or self.ids[at * ID_BYTES : (at + 1) * ID_BYTES] == packed[5:17]:
-                block, place = divmod(at, BLOCK_ENTRIES)
-                rest, value = self._block(block)[place]
+                rest, value = self._entry(at)
                 if rest == packed[17 if is_id else 1 :]:
                     return value
             at += 1
@@ -112,15 +113,28 @@ class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 head = TEXT
             yield head + rest, value
 
+    def _entry(self, at: int) -> tuple[bytes, bytes]:
+        """Give the rest of the key and the value of one entry."""
+        number, place = divmod(at, BLOCK_ENTRIES)
+        count, plain = self._inflate(number)
+        lengths = memoryview(plain)[count : 3 * count].cast("H")
+        rest = 3 * count + sum(plain[:place])
+        value = 3 * count + sum(plain[:count]) + sum(lengths[:place])
+        return plain[rest : rest + plain[place]], plain[value : value + lengths[place]]
+
     def _block(self, number: int) -> list[tuple[bytes, bytes]]:
-        """Inflate a block: the rest of the key and the value of each entry."""
-        starts = memoryview(self.starts).cast("I")
-        end = starts[number + 1] if number + 1 < len(starts) else len(self.blocks)
-        plain = zlib.decompress(self.blocks[starts[number] : end], WINDOW_BITS)
-        count = min(BLOCK_ENTRIES, len(self) - number * BLOCK_ENTRIES)
+        """Give the rest of the key and the value of each entry of a block."""
+        count, plain = self._inflate(number)
         rests = list(accumulate(plain[:count], initial=3 * count))
         values = list(accumulate(struct.unpack_from(f"<{count}H", plain, count), initial=rests[-1]))
         return [(plain[rests[at] : rests[at + 1]], plain[values[at] : values[at + 1]]) for at in range(count)]
+
+    def _inflate(self, number: int) -> tuple[int, bytes]:
+        """Give how many entries are in a block, and its bytes."""
+        starts = memoryview(self.starts).cast("I")
+        end = starts[number + 1] if number + 1 < len(starts) else len(self.blocks)
+        plain = zlib.decompress(self.blocks[starts[number] : end], WINDOW_BITS)
+        return min(BLOCK_ENTRIES, len(self) - number * BLOCK_ENTRIES), plain
 
     def all_digests(self) -> NDArray[np.uint32]:
         """Give the digests as numbers."""
@@ -168,18 +182,17 @@ def merge(pages: Sequence[Page]) -> Page:
 
 
 class Filter:
-    """Says of most keys that are in no page that they are in none: two bits an entry, in 8 to 16 times as many."""
+    """Says of most keys that are in no page that they are in none: two bits an entry, in 8 to 10 times as many."""
 
     def __init__(self, bits: int = FILTER_BITS_MIN) -> None:
-        """Make an empty one. `bits` is a power of two."""
+        """Make an empty one."""
         self.entries = 0
-        self._bits = bytearray(bits // 8)
-        self._mask = bits - 1
-        self._shift = U32.itemsize * 8 - self._mask.bit_length()
+        self._size = bits
+        self._bits = bytearray(-(-bits // 8))
 
     def may_have(self, digest: int) -> bool:
         """Say no only where the digest was never added."""
-        one, other = digest & self._mask, (digest * FILTER_SPREAD & 0xFFFFFFFF) >> self._shift
+        one, other = digest * self._size >> 32, (digest * FILTER_SPREAD & 0xFFFFFFFF) * self._size >> 32
         return bool(self._bits[one >> 3] >> (one & 7) & self._bits[other >> 3] >> (other & 7) & 1)
 
     @property
@@ -190,7 +203,7 @@ class Filter:
     @property
     def is_full(self) -> bool:
         """Say whether it has become too small: then it says no too seldom, never wrongly."""
-        return self.entries * FILTER_BITS_PER_ENTRY > self._mask + 1
+        return self.entries * FILTER_BITS_PER_ENTRY > self._size
 
     def add(self, page: Page) -> None:
         """Add a page's keys."""
@@ -201,7 +214,7 @@ class Filter:
 
     def fill(self, pages: Iterable[Page]) -> None:
         """Put these pages' keys, and no others, in: much faster than one after the other."""
-        bits = np.zeros(self._mask + 1, np.bool_)
+        bits = np.zeros(self._size, np.bool_)
         self.entries = 0
         for page in pages:
             for at in self._places(page):
@@ -209,17 +222,19 @@ class Filter:
             self.entries += len(page)
         self._bits = bytearray(np.packbits(bits, bitorder="little"))
 
-    def _places(self, page: Page) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def _places(self, page: Page) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         digests = page.all_digests()
-        return digests & np.uint32(self._mask), digests * np.uint32(FILTER_SPREAD) >> np.uint32(self._shift)
+        return self._scaled(digests), self._scaled(digests * np.uint32(FILTER_SPREAD))
+
+    def _scaled(self, digests: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Spread 32-bit numbers over the bits, as `may_have` does."""
+        return (digests.astype(np.uint64) * np.uint64(self._size) >> np.uint64(32)).astype(np.int64)
 
 
 def filter_of(pages: Iterable[Page]) -> Filter:
     """Make a filter with room for some more than what is there."""
     pages = list(pages)
-    bits = FILTER_BITS_MIN
-    while bits < FILTER_BITS_PER_ENTRY * sum(len(page) for page in pages):
-        bits *= 2
-    made = Filter(bits)
+    entries = sum(len(page) for page in pages)
+    made = Filter(max(FILTER_BITS_MIN, int(entries * FILTER_BITS_PER_ENTRY * FILTER_ROOM)))
     made.fill(pages)
     return made

@@ -29,7 +29,7 @@ OWN = ord("!")
 """What the key of a record begins with that is no table's entry."""
 CHECKPOINT_KEY = b"!checkpoint"
 PAGE_KEY = b"!page"
-PAGE_ENTRIES = 2048
+PAGE_ENTRIES = 1024
 SKEW_MS = 5 * 60 * 1000
 """How far a command's time may be ahead of the broker's when it was appended."""
 STEP_MS = 60 * 60 * 1000
