@@ -76,7 +76,7 @@ def plain_text(name: str, value: object, currency: str) -> str:
     elif _is_units(value):
         text = units_text(value)
     elif isinstance(value, list):
-        text = "; ".join(plain_text("", one, currency) for one in value)
+        text = "; ".join(plain_text(name, one, currency) for one in value)
     elif isinstance(value, dict):
         text = " ".join(f"{_label(key)} {plain_text(key, one, currency)}" for key, one in value.items())
     else:
@@ -112,7 +112,7 @@ def _parts(parts: object, _facts: Facts, currency: str) -> Iterator[str]:
 
 def _scores(scores: Sequence[Facts], facts: Facts, currency: str) -> Iterator[str]:
     """Tell how the candidates compared, and which were chosen."""
-    parts = facts.get("parts")
+    parts = facts.get("new_parts", facts.get("parts"))
     chosen = {part["warehouse"] for part in parts} if isinstance(parts, list) else set()
     for score in scores:
         mark = "chosen   " if score["warehouse"] in chosen else "candidate"
@@ -140,6 +140,7 @@ def _label(name: str) -> str:
 
 LISTED: Mapping[str, Callable[[Any, Facts, str], Iterator[str]]] = {
     "parts": _parts,
+    "new_parts": _parts,
     "scores": _scores,
     "changes": _changes,
 }

@@ -40,8 +40,8 @@ JUDGED: Mapping[str, tuple[str, ...]] = {
     "StockReceived": ("pool", "feed_id"),
     "StockAdjusted": ("pool", "sku", "change_units"),
     "OrderRouted": ("parts", "scores", "rule_version"),
-    "RerouteStarted": ("fulfilment_id", "part", "scores", "rule_version"),
-    "PartRerouted": ("fulfilment_id", "part"),
+    "RerouteStarted": ("fulfilment_id", "new_parts", "scores", "rule_version"),
+    "PartRerouted": ("fulfilment_id", "new_parts"),
     "WaybillIssued": ("waybill_no",),
     "ShipmentMoved": ("outbound",),
 }
@@ -96,8 +96,9 @@ def _judged(event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in ("units", "waiting"):
         if isinstance(kept.get(name), list):
             kept[name] = _small(kept[name])
-    if "parts" in kept:
-        kept["parts"] = [{**part, "units": _small(part["units"])} for part in kept["parts"]]
+    for name in ("parts", "new_parts"):
+        if name in kept:
+            kept[name] = [{**part, "units": _small(part["units"])} for part in kept[name]]
     return kept
 
 

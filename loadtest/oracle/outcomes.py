@@ -95,7 +95,7 @@ def part_ends(facts: Sequence[Fact]) -> dict[str, str]:
         if fact.event == "OrderRouted":
             ends |= {part["fulfilment_id"]: OPEN for part in fact.body["parts"]}
         elif fact.event == "PartRerouted":
-            ends[fact.body["part"]["fulfilment_id"]] = OPEN
+            ends |= {part["fulfilment_id"]: OPEN for part in fact.body["new_parts"]}
     for fact in facts:
         if fact.event in PART_ENDS:
             ends[fact.fulfilment_id] = PART_ENDS[fact.event]

@@ -148,6 +148,7 @@ def _reached(facts: Sequence[Fact]) -> Iterator[str]:
     names = (("OrderCreated", "ordered"), ("OrderPaid", "paid"), ("OrderRouted", "routed"))
     yield from (node for event, node in names if event in events)
     parts = len(part_ends([fact for fact in facts if fact.event == "OrderRouted"]))
+    parts += sum(len(fact.body["new_parts"]) - 1 for fact in facts if fact.event == "PartRerouted")
     cancelled = {fact.fulfilment_id for fact in facts if fact.event == "FulfilmentCancelled"}
     moved = [fact for fact in facts if fact.event == "ShipmentMoved"]
     outbound = {fact.fulfilment_id for fact in moved if fact.body.get("outbound")} - cancelled

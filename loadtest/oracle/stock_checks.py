@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadtest.oracle.checks import Check
 from loadtest.oracle.history import EVENTS, FEED, RAW
 from loadtest.oracle.stock_ledger import FLASH, STOCK, TAKE, counted_deliveries, held_by_order, ledger, overdrawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loadtest.oracle.history import History
     from loadtest.oracle.stock_ledger import Account
@@ -90,6 +90,32 @@ def _routed_otherwise(history: History) -> Iterator[str]:
             yield f"order {fact.order_id}: routed other units than are held ({fact.event_id})"
 
 
+def _sent_again_otherwise(history: History) -> Iterator[str]:
+    """Follow each order's parts: what takes the place of one has its units and its money, and takes it once."""
+    for order_id, facts in history.facts_by_order.items():
+        waiting: dict[str, Mapping[str, Any]] = {}
+        for fact in facts:
+            if fact.event == "OrderRouted":
+                waiting = {part["fulfilment_id"]: part for part in fact.body["parts"]}
+            if fact.event != "PartRerouted":
+                continue
+            new, old = fact.body["new_parts"], waiting.pop(fact.fulfilment_id, None)
+            if old is None or _summed([old]) != _summed(new):
+                yield f"order {order_id}: {fact.event_id} sends {fact.fulfilment_id} again with other units or money"
+            if twice := waiting.keys() & {part["fulfilment_id"] for part in new}:
+                yield f"order {order_id}: {fact.event_id} makes a part {min(twice)}, which there is already"
+            waiting |= {part["fulfilment_id"]: part for part in new}
+
+
+def _summed(parts: Iterable[Mapping[str, Any]]) -> tuple[Counter[str], int, int]:
+    """Give the units of some parts, what they are worth and what was paid for them."""
+    units: Counter[str] = Counter()
+    for part in parts:
+        units.update(dict(part["units"]))
+    worth = sum(sum(part.get("values_minor", ())) for part in parts)
+    return units, worth, sum(part.get("paid_minor", 0) for part in parts)
+
+
 def _feed_not_counted_once(history: History) -> Iterator[str]:
     counted = Counter((fact.body["pool"], fact.body["feed_id"]) for fact in history.named("StockReceived"))
     for delivery in counted_deliveries(history.feed):
@@ -146,6 +172,16 @@ CHECKS = (
         (EVENTS,),
         _placed,
         _routed_otherwise,
+        invariant="I1",
+        anytime=True,
+    ),
+    Check(
+        "sent again whole",
+        "the parts that take another's place have its units and its money, to the cent",
+        (EVENTS,),
+        lambda history: len(history.named("PartRerouted")),
+        _sent_again_otherwise,
+        may_judge_nothing=True,
         invariant="I1",
         anytime=True,
     ),

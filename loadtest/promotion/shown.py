@@ -120,6 +120,7 @@ def _of_plan(history: History, planned: str) -> Iterable[Effect]:
             {fact.order_id for fact in history.named("RerouteStarted") if fact.body.get("scores")}
         ),
     }
+    counts["parts split anew"] = sum(len(fact.body["new_parts"]) > 1 for fact in history.named("PartRerouted"))
     held = sum(fact.body["pool"] == planned for fact in history.named("HoldPlaced"))
     lacking = () if routed else ("routed by it",)
     yield Effect(kind=f"plan of {planned}", orders=held, counts=counts, lacking=lacking)

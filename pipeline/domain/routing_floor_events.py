@@ -8,33 +8,37 @@ from pipeline.domain.shipping_events import RoutePart, RouteScore
 
 
 class RerouteStarted(Event, frozen=True, kw_only=True):
-    """A part is to be sent again as `part`, whose units are allocated; first it is to be proven that it has not left.
+    """A part is to be sent again as `new_parts`, whose units are allocated; first it is to be proven that it is there.
 
-    `scores` compares the warehouses, where another one was chosen.
+    `scores` compares the warehouses, where others were chosen.
     """
 
     from_state: str = "allocated"
     to_state: str = "rerouting"
     pool: str
     fulfilment_id: str
-    part: RoutePart
+    new_parts: tuple[RoutePart, ...]
     scores: tuple[RouteScore, ...] = ()
     reason: str
 
 
 class PartRerouted(Event, frozen=True, kw_only=True):
-    """A part will not leave for certain: `part` takes its place, and the units in the old warehouse are free."""
+    """A part will not leave for certain: `new_parts` take its place, and the units in the old warehouse are free.
+
+    `parts`: how many the order has by now.
+    """
 
     from_state: str = "rerouting"
     to_state: str = "allocated"
     pool: str
     fulfilment_id: str
-    part: RoutePart
+    new_parts: tuple[RoutePart, ...]
+    parts: int
     reason: str
 
 
 class RerouteAbandoned(Event, frozen=True, kw_only=True):
-    """A part that was to be sent again has left, or its order was cancelled: the units in the new warehouse are free.
+    """A part that was to be sent again has left, or its order was cancelled: the units in the new warehouses are free.
 
     `to`: where the old part is: left, or freed.
     """

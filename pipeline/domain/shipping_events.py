@@ -12,12 +12,15 @@ from pipeline.domain.orders import SkuUnits
 
 
 class RoutePart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one warehouse ships of an order, and the part's share of what was paid for the order, in minor units."""
+    """What one parcel ships of an order, what each of its `units` is worth, and its share of what was paid for all.
+
+    Money in minor units; no values: nobody said what the goods are worth.
+    """
 
     fulfilment_id: str
     warehouse: str
     units: tuple[SkuUnits, ...]
-    value_minor: int = 0
+    values_minor: tuple[int, ...] = ()
     paid_minor: int = 0
     deliver_by: int = 0
     """When it should have arrived, by the plan: ms UTC; 0: without a plan nobody says."""

@@ -23,10 +23,10 @@ FROM
             SELECT
                 id,
                 toString(pool) AS pool,
-                arrayJoin(if(
-                    event = 'OrderRouted',
-                    JSONExtract(facts, 'parts', 'Array(Tuple(fulfilment_id String, warehouse String, units Array(Tuple(String, Int64))))'),
-                    [JSONExtract(facts, 'part', 'Tuple(fulfilment_id String, warehouse String, units Array(Tuple(String, Int64)))')]
+                arrayJoin(JSONExtract(
+                    facts,
+                    if(event = 'OrderRouted', 'parts', 'new_parts'),
+                    'Array(Tuple(fulfilment_id String, warehouse String, units Array(Tuple(String, Int64))))'
                 )) AS part
             FROM (SELECT id, pool, event, facts FROM order_events WHERE event IN ('OrderRouted', 'PartRerouted') LIMIT 1 BY id)
         )

@@ -59,23 +59,26 @@ DAY_MS = 24 * HOUR_MS
 
 
 count_ids = st.sampled_from(("c1", "c2", "c3"))
+routed_orders = st.builds(
+    RouteOrder,
+    at=times,
+    pool=pools,
+    order_id=order_ids,
+    units=some_units,
+    ship_to=ship_to,
+    priority=st.integers(0, 2),
+    values_minor=st.lists(st.integers(0, 999), max_size=3).map(tuple),
+    paid_minor=st.integers(0, 1000),
+)
+redirects = st.builds(RedirectRoute, at=times, pool=pools, order_id=order_ids, ship_to=ship_to)
+stocked = st.builds(StockShelf, at=times, pool=pools, warehouse=warehouses, units=some_units)
 routing_commands = st.one_of(
-    st.builds(
-        RouteOrder,
-        at=times,
-        pool=pools,
-        order_id=order_ids,
-        units=some_units,
-        ship_to=ship_to,
-        priority=st.integers(0, 2),
-        values_minor=st.lists(st.integers(0, 999), max_size=3).map(tuple),
-        paid_minor=st.integers(0, 1000),
-    ),
+    routed_orders,
     st.builds(CancelRoute, at=times, pool=pools, order_id=order_ids, reason=reasons),
     st.builds(
         SettleAllocation, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, shipped=st.booleans()
     ),
-    st.builds(StockShelf, at=times, pool=pools, warehouse=warehouses, units=some_units),
+    stocked,
     st.builds(
         StockShelf,
         at=times,
@@ -97,7 +100,7 @@ routing_commands = st.one_of(
     network_commands(pools, times),
     st.builds(Tick, at=times),
     st.builds(ReportStop, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, stopped=st.booleans()),
-    st.builds(RedirectRoute, at=times, pool=pools, order_id=order_ids, ship_to=ship_to),
+    redirects,
     st.builds(ExpediteRoute, at=times, pool=pools, order_id=order_ids, priority=st.integers(0, 3)),
     st.builds(
         ScanItem,

@@ -93,8 +93,9 @@ def check_routing(folded: Folded) -> None:
         for outstanding in route.outstanding:
             allocated.update({(outstanding.warehouse, unit.sku): unit.units for unit in outstanding.units})
             move = state.moves.get(outstanding.fulfilment_id)
-            if move is not None and move.warehouse != outstanding.warehouse:
-                allocated.update({(move.warehouse, unit.sku): unit.units for unit in outstanding.units})
+            for part in () if move is None else move.parts:
+                if part.warehouse != outstanding.warehouse:
+                    allocated.update({(part.warehouse, unit.sku): unit.units for unit in part.units})
     on_hand = _on_shelves(folded)
     for key, shelf in state.shelves.items():
         _, warehouse, sku = key.split("|")
@@ -114,7 +115,7 @@ def _on_shelves(folded: Folded) -> Counter[tuple[str, str]]:
             case OrderRouted():
                 parts.update({part.fulfilment_id: part for part in fact.parts})
             case PartRerouted():
-                parts[fact.part.fulfilment_id] = fact.part
+                parts.update({part.fulfilment_id: part for part in fact.new_parts})
             case CountSettled():
                 on_hand[fact.warehouse, fact.sku] += fact.change_units * fact.applied
             case AllocationSettled() if fact.to_state == SHIPPED:

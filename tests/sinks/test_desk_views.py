@@ -172,11 +172,12 @@ def tell_shelves(history: History) -> None:
     history.tell("routing", routed("shipped", "east", "east", 8), settled("shipped", "shipped"))
     history.tell("routing", routed("open", "east", "west", 20), routed("freed", "west", "west", 3))
     history.tell("routing", settled("freed", "freed"), routed("old", "west", "east", 1, days=15))
-    part = RoutePart(fulfilment_id="open-10001", warehouse="east", units=(SkuUnits("X", 20),))
-    history.tell(
-        "routing",
-        PartRerouted(order_id="open", at=AT_MS, pool=POOL, fulfilment_id="open-1", part=part, reason="SHUT"),
+    again = tuple(
+        RoutePart(fulfilment_id=name, warehouse=warehouse, units=(SkuUnits("X", count),))
+        for name, warehouse, count in (("open-10001", "east", 17), ("open-110001", "west", 3))
     )
+    moved: dict[str, Any] = {"fulfilment_id": "open-1", "new_parts": again, "parts": 2, "reason": "SHUT"}
+    history.tell("routing", PartRerouted(order_id="open", at=AT_MS, pool=POOL, **moved))
 
 
 @pytest.fixture
@@ -249,7 +250,7 @@ def test_policies_are_compared_by_what_came_of_their_refunds(client: Client) -> 
 
 def test_what_is_free_on_a_shelf_and_what_sells_near_it_are_told(client: Client) -> None:
     free = client.query("SELECT warehouse, free_units FROM shelves").result_rows
-    assert free == [("east", 20 - 8 - 20 - 1), ("west", 90 - 2)]
+    assert free == [("east", 20 - 8 - 17 - 1), ("west", 90 - 2 - 3)]
     near = client.query("SELECT warehouse, units, days FROM demand_near").result_rows
     assert near == [("east", 28, 1), ("west", 3, 1)]
 

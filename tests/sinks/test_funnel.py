@@ -17,8 +17,10 @@ from pipeline.domain.events import (
     OrderReceived,
     RefundDue,
 )
+from pipeline.domain.routing_floor_events import PartRerouted
 from pipeline.domain.shipping_events import (
     FulfilmentCancelled,
+    FulfilmentStopped,
     OrderRouted,
     RoutePart,
     ShipmentMoved,
@@ -110,6 +112,19 @@ def _ship(history: History, order_id: str, warehouses: tuple[str, ...], channel:
         _track(history, order_id, number, warehouse, len(warehouses))
 
 
+def _send_again(history: History, order_id: str, sites: tuple[tuple[str, int], ...]) -> None:
+    """Let other warehouses take an only part's place; until now the order had one."""
+    parts = tuple(
+        RoutePart(fulfilment_id=f"{order_id}-{number}", warehouse=warehouse, units=()) for warehouse, number in sites
+    )
+    stopped = {"order_id": order_id, "at": AT_MS, "fulfilment_id": f"{order_id}-1", "reason": "WAREHOUSE_CLOSED"}
+    history.tell("waybill", FulfilmentStopped(**stopped, parts=1))  # type: ignore[arg-type]  # a dict of mixed values
+    again = PartRerouted(**stopped, pool="brand", new_parts=parts, parts=len(parts))  # type: ignore[arg-type]  # likewise
+    history.tell("routing", again)
+    for warehouse, number in sites:
+        _track(history, order_id, number, warehouse, 1)
+
+
 @pytest.fixture
 def client(database: str, history: History) -> Iterator[Client]:
     """Give the database with the history in it, one half of it twice."""
@@ -139,8 +154,9 @@ def _tell(history: History) -> None:
     _ship(history, "signed", ("w1",))
     _move(history, "signed-1", "in_transit", outbound=True, parts=1)
     _move(history, "signed-1", "signed", outbound=False, parts=1)
-    _ship(history, "half", ("w1", "w2"))
-    _move(history, "half-1", "signed", outbound=True, parts=2)
+    _ship(history, "half", ("w2",))
+    _send_again(history, "half", (("w1", 10001), ("w2", 110001)))
+    _move(history, "half-10001", "signed", outbound=True, parts=1)
     _ship(history, "both", ("w1", "w2"), "jd")
     _move(history, "both-1", "signed", outbound=True, parts=2)
     _move(history, "both-2", "in_transit", outbound=True, parts=2)

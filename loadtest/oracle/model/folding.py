@@ -153,7 +153,7 @@ def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fa
 
 
 def _routed(facts: Sequence[Fact]) -> Mapping[str, Any] | None:
-    return next((fact.body for fact in facts if "parts" in fact.body), None)
+    return next((fact.body for fact in facts if fact.event == "OrderRouted"), None)
 
 
 def _rerouted(facts: Sequence[Fact]) -> list[Mapping[str, Any]]:

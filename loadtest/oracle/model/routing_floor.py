@@ -1,6 +1,6 @@
 """What routing must do with parts that are routed: send them again, pick them, scan them.
 
-A move: [its new id, warehouse, reason, deliver by, same city].
+A move: [the parts that take the old one's place, reason].
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from loadtest.oracle.model.routing_rows import (
     POOL,
     PRIORITY,
     ROUTED,
-    SAME_CITY,
     STAYS,
-    VALUE,
+    VALUES,
     WAREHOUSE,
     Part,
     allocate,
@@ -33,8 +32,11 @@ if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
 STEP, TIMES_MAX = 10_000, 9
+PLACES = 100
 MOVES_PER_TICK, LOOKED_AT_PER_TICK = 200, 2000
 CLOSED, NEW_ADDRESS = "WAREHOUSE_CLOSED", "ADDRESS_CHANGED"
+OF_THE_WAY = frozenset({"deliver_by", "same_city"})
+"""What a part's new address decides."""
 
 
 def fold(tables: Tables, command: Command, answers: Answers) -> None:
@@ -56,11 +58,14 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
 def enter(tables: Tables, command: Command, parts: Sequence[Mapping[str, Any]]) -> None:
     """Put an order's parts on the floor, and keep its address."""
     for part in parts:
-        told = [part.get(name, 0) for name in ("priority", "same_city", "value_minor", "paid_minor")]
-        told[1] = bool(told[1])
-        row = [command["pool"], part["warehouse"], command["at"], *told, "", [], False, False]
-        tables["floor"][part["fulfilment_id"]] = row
+        tables["floor"][part["fulfilment_id"]] = _row(command["pool"], command["at"], part)
     tables["addresses"][command["order_id"]] = command["ship_to"]
+
+
+def _row(pool: str, at: int, part: Mapping[str, Any]) -> list[Any]:
+    """Give the row of a part that waits to be picked."""
+    told = [part.get("priority", 0), part.get("same_city", False), list(part.get("values_minor", ()))]
+    return [pool, part["warehouse"], at, *told, part.get("paid_minor", 0), "", [], False, False]
 
 
 def leave(tables: Tables, pool: str, part: Part) -> None:
@@ -70,14 +75,27 @@ def leave(tables: Tables, pool: str, part: Part) -> None:
 
 
 def _give_up_move(tables: Tables, pool: str, part: Part) -> None:
-    move = tables["moves"].pop(part[0], None)
-    if move is not None and move[1] != part[1]:
-        allocate(tables, pool, move[1], part[2], -1)
+    _reserve(tables, pool, part, tables["moves"].pop(part[0], [[]])[0], -1)
 
 
-def _again(name: str) -> str | None:
-    number = int(name.rpartition("-")[2])
-    return f"{order_of(name)}-{number + STEP}" if number // STEP < TIMES_MAX else None
+def _reserve(tables: Tables, pool: str, old: Part, new: Sequence[Mapping[str, Any]], sign: int) -> None:
+    """Bind, or (-1) free, what a part's successors take in other warehouses than its own."""
+    for part in new:
+        if part["warehouse"] != old[1]:
+            allocate(tables, pool, part["warehouse"], part["units"], sign)
+
+
+def _again(name: str, parts: int = 1) -> list[str]:
+    """Give the ids of a part's successors: its number, how often it was sent again, and which of several they are.
+
+    The decimal places of a number: four of the first route, one of the times, then two for each time.
+    """
+    number = name.rpartition("-")[2].rjust(5, "0")
+    times, places = int(number[-5]), number[:-5].rjust(2 * TIMES_MAX, "0")
+    if times == TIMES_MAX or parts > PLACES:
+        return []
+    before, after = places[: 2 * (TIMES_MAX - times - 1)], places[2 * (TIMES_MAX - times) :]
+    return [f"{order_of(name)}-{int(f'{before}{place:02}{after}{times + 1}{number[-4:]}')}" for place in range(parts)]
 
 
 def _leave_closed_warehouses(tables: Tables, command: Command, answers: Answers) -> None:
@@ -96,33 +114,36 @@ def _leave_closed_warehouses(tables: Tables, command: Command, answers: Answers)
 
 
 def _move_away(tables: Tables, name: str, at: int, answers: Answers, body: Mapping[str, Any]) -> bool:
-    """Begin to send a part from another warehouse, where one has all of it."""
-    order_id, row, number = order_of(name), tables["floor"][name], _again(name)
-    if not is_idle(tables, name) or order_id not in tables["addresses"] or number is None:
+    """Begin to send a part from other warehouses, where they have all of it."""
+    order_id, row = order_of(name), tables["floor"][name]
+    if not is_idle(tables, name) or order_id not in tables["addresses"]:
         return False
     part = find(tables, order_id, name) or []
     asked = {"order_id": order_id, "pool": row[POOL], "units": part[2], "at": at, "priority": row[PRIORITY]}
     asked["ship_to"] = tables["addresses"][order_id]
-    site, scores, objections = routing_plan.elsewhere(tables, asked, body.get("scores", ()))
-    if site is None:
+    asked |= {"values_minor": row[VALUES], "paid_minor": row[PAID]}
+    again, scores, objections = routing_plan.elsewhere(tables, asked, body.get("scores", ()))
+    names = _again(name, len(again)) if again else []
+    if not names:
         return False
+    again = [{**new, "fulfilment_id": number} for new, number in zip(again, names, strict=True)]
     answers.objections.extend(objections)
-    wanted = {"value_minor": row[VALUE], "paid_minor": row[PAID], "priority": row[PRIORITY]}
-    wanted |= {"deliver_by": site["deliver_by"], "same_city": site["same_city"]}
-    again = {"fulfilment_id": number, "warehouse": site["name"], "units": part[2]}
-    again |= {key: value for key, value in wanted.items() if value}
-    found = _plain(body.get("part", {}))
-    if found != again or list(body.get("scores", ())) != scores:
+    if _plain(body) != again or list(body.get("scores", ())) != scores:
         answers.objections.append(f"part {name}: sent again as {body}; it must be as {again}, by {scores}")
     answers.tell("RerouteStarted", order_id, "rerouting")
     answers.ask("CancelFulfilment", name, part[2])
-    tables["moves"][name] = [number, site["name"], CLOSED, site["deliver_by"], site["same_city"]]
-    allocate(tables, row[POOL], site["name"], part[2], 1)
+    tables["moves"][name] = [again, CLOSED]
+    _reserve(tables, row[POOL], part, again, 1)
     return True
 
 
-def _plain(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {**part, "units": [list(unit) for unit in part.get("units", ())]}
+def _plain(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the new parts that an event tells, with lists for all that is several."""
+    found = []
+    for part in body.get("new_parts", ()):
+        values = {"values_minor": list(part["values_minor"])} if "values_minor" in part else {}
+        found.append({**part, "units": [list(unit) for unit in part["units"]]} | values)
+    return found
 
 
 def _report(tables: Tables, command: Command, answers: Answers) -> None:
@@ -139,31 +160,23 @@ def _report(tables: Tables, command: Command, answers: Answers) -> None:
             answers.ask("ReleaseHold", name, part[2])
         elif name in tables["floor"]:
             tables["floor"][name] = [*tables["floor"][name][:STAYS], True]
-        if not command["stopped"] and move[2] == NEW_ADDRESS:
+        if not command["stopped"] and move[1] == NEW_ADDRESS:
             answers.tell("AddressChangeRefused", order_id)
         return
     answers.tell("PartRerouted", order_id, "allocated")
-    answers.ask("IssueWaybill", move[0], part[2])
     del tables["moves"][name]
-    place = route[2].index(part)
-    others = [move[0], move[1], part[2]]
-    tables["routes"][order_id] = [*route[:2], [*route[2][:place], others, *route[2][place + 1 :]]]
-    if (row := tables["floor"].pop(name, None)) is not None:
-        tables["floor"][move[0]] = [
-            pool,
-            move[1],
-            *row[AT:SAME_CITY],
-            move[4],
-            row[VALUE],
-            row[PAID],
-            "",
-            [],
-            False,
-            False,
-        ]
-    if move[1] != part[1]:
+    row, place, successors = tables["floor"].pop(name, None), route[2].index(part), []
+    for new in move[0]:
+        answers.ask("IssueWaybill", new["fulfilment_id"], new["units"])
+        successors.append([new["fulfilment_id"], new["warehouse"], new["units"]])
+        if row is not None:
+            tables["floor"][new["fulfilment_id"]] = _row(pool, row[AT], new)
+        if new["warehouse"] != part[1]:
+            count(tables, pool, new["warehouse"], command["at"])
+    outstanding = [*route[2][:place], *successors, *route[2][place + 1 :]]
+    tables["routes"][order_id] = [route[0], route[1] + len(successors) - 1, outstanding]
+    if any(new["warehouse"] != part[1] for new in move[0]):
         allocate(tables, pool, part[1], part[2], -1)
-        count(tables, pool, move[1], command["at"])
 
 
 def _redirect(tables: Tables, command: Command, answers: Answers) -> None:
@@ -176,19 +189,26 @@ def _redirect(tables: Tables, command: Command, answers: Answers) -> None:
         answers.tell("RouteRepeated", order_id, standing(route))
         return
     tables["addresses"][order_id] = command["ship_to"]
-    told = {body["fulfilment_id"]: body["part"] for body in answers.rerouted}
+    told = {body["fulfilment_id"]: body for body in answers.rerouted}
     for name, warehouse, units in route[2]:
-        number, part = _again(name), told.get(name, {})
         if name in tables["moves"]:
             continue
-        if number is None or not is_idle(tables, name):
+        if not _again(name) or not is_idle(tables, name):
             answers.tell("AddressChangeRefused", order_id)
             continue
         answers.tell("RerouteStarted", order_id, "rerouting")
         answers.ask("CancelFulfilment", name, units)
-        if (part.get("fulfilment_id"), part.get("warehouse")) != (number, warehouse):
-            answers.objections.append(f"part {name}: goes to its new address as {part}")
-        tables["moves"][name] = [
-            *(number, warehouse, NEW_ADDRESS),
-            *(part.get("deliver_by", 0), part.get("same_city", False)),
-        ]
+        found = _plain(told.get(name, {}))
+        kept = {"fulfilment_id": _again(name)[0], "warehouse": warehouse, "units": units, **_kept(tables, name)}
+        if [{key: one for key, one in part.items() if key not in OF_THE_WAY} for part in found] != [kept]:
+            answers.objections.append(f"part {name}: goes to its new address as {found}, it must be as {kept}")
+        tables["moves"][name] = [found, NEW_ADDRESS]
+
+
+def _kept(tables: Tables, name: str) -> dict[str, Any]:
+    """Give what a part that goes elsewhere keeps of its money and its priority; known under a plan only."""
+    row = tables["floor"].get(name)
+    if row is None or row[POOL] not in tables["plans"]:
+        return {}
+    kept = {"values_minor": row[VALUES], "paid_minor": row[PAID], "priority": row[PRIORITY]}
+    return {key: value for key, value in kept.items() if value}

@@ -40,8 +40,15 @@ def choice(
     sites = _sites(tables, command, plan, told, objections)
     _score(sites, command, tables, plan)
     wanted = [count for _, count in command["units"]]
+    parts = _parts(tables, command, _chosen(sites, wanted, plan["water_line"]))
+    return parts, [_told(site, wanted) for site in sites], objections
+
+
+def _parts(tables: Tables, command: Command, chosen: Sequence[tuple[Site, list[int]]]) -> list[Part]:
+    """Pack what each of the chosen ships, numbered from 1, with its money."""
     parts: list[Part] = []
-    for site, takes in _chosen(sites, wanted, plan["water_line"]):
+    plan = tables["plans"][command["pool"]]
+    for site, takes in chosen:
         share = [[sku, took] for (sku, _), took in zip(command["units"], takes, strict=True) if took]
         for parcel in _parcels(share, tables, command["pool"], plan):
             part = {"fulfilment_id": f"{command['order_id']}-{len(parts) + 1}", "warehouse": site["name"]}
@@ -52,20 +59,20 @@ def choice(
             }
             parts.append(part | {"units": parcel} | {name: value for name, value in told_of.items() if value})
     money(parts, command)
-    return parts, [_told(site, wanted) for site in sites], objections
+    return parts
 
 
 def elsewhere(
     tables: Tables, command: Command, told: Sequence[Mapping[str, Any]]
-) -> tuple[Site | None, list[Score], list[str]]:
-    """Give the open warehouse that ships all of a part, with the scores and what is wrong with the distances told."""
+) -> tuple[list[Part], list[Score], list[str]]:
+    """Give what open warehouses ship of all of a part, the scores, and what is wrong with the distances told."""
     plan = tables["plans"][command["pool"]]
     objections: list[str] = []
     sites = _sites(tables, command, plan, told, objections)
     _score(sites, command, tables, plan)
     wanted = [count for _, count in command["units"]]
-    shares = _chosen([site for site in sites if site["standing"] != "closed"], wanted, plan["water_line"])
-    return shares[0][0] if len(shares) == 1 else None, [_told(site, wanted) for site in sites], objections
+    chosen = _chosen([site for site in sites if site["standing"] != "closed"], wanted, plan["water_line"])
+    return _parts(tables, command, chosen), [_told(site, wanted) for site in sites], objections
 
 
 def _told(site: Site, wanted: Sequence[int]) -> Score:
@@ -259,16 +266,20 @@ def _merged(parcels: list[list[list[Any]]]) -> list[list[Any]]:
 def money(parts: list[Part], command: Command) -> None:
     """Write into parts what they are worth and their share of what was paid: together the order's, to the cent."""
     paid, values = command.get("paid_minor", 0), command.get("values_minor", [])
-    if not parts or (not paid and not values):
-        return
-    worth = [0] * len(parts)
     if len(values) == len(command["units"]):
+        for part in parts:
+            part["values_minor"] = [0] * len(part["units"])
         for (sku, _), value in zip(command["units"], values, strict=True):
-            counts = [sum(count for own, count in part["units"] if own == sku) for part in parts]
-            worth = [had + more for had, more in zip(worth, shares(value, counts), strict=True)]
-    weights = worth if any(worth) else [sum(count for _, count in part["units"]) for part in parts]
-    for part, value, share in zip(parts, worth, shares(paid, weights), strict=True):
-        part |= {name: one for name, one in (("value_minor", value), ("paid_minor", share)) if one}
+            holders = [(part, place) for part in parts for place, unit in enumerate(part["units"]) if unit[0] == sku]
+            worth = shares(value, [part["units"][place][1] for part, place in holders])
+            for (part, place), share in zip(holders, worth, strict=True):
+                part["values_minor"][place] = share
+    weights = [sum(part.get("values_minor", ())) for part in parts]
+    if not any(weights):
+        weights = [sum(count for _, count in part["units"]) for part in parts]
+    for part, share in zip(parts, shares(paid, weights), strict=True):
+        if share:
+            part["paid_minor"] = share
 
 
 def shares(total: int, weights: Sequence[int]) -> list[int]:

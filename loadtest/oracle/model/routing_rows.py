@@ -1,6 +1,6 @@
 """The rows of routing's tables about parts, and what both halves of its model ask of them.
 
-On the floor: [pool, warehouse, at, priority, same city, value, paid, wave, scanned, is out, stays].
+On the floor: [pool, warehouse, at, priority, same city, values, paid, wave, scanned, is out, stays].
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from loadtest.oracle.model import routing_plan
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Tables
 
-POOL, WAREHOUSE, AT, PRIORITY, SAME_CITY, VALUE, PAID, WAVE, SCANNED, IS_OUT, STAYS = range(11)
+POOL, WAREHOUSE, AT, PRIORITY, SAME_CITY, VALUES, PAID, WAVE, SCANNED, IS_OUT, STAYS = range(11)
 ROUTED = "routed"
 Part = list[Any]
 

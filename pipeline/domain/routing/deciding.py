@@ -20,7 +20,7 @@ from pipeline.domain.commands import CancelFulfilment, ConsumeHold, IssueWaybill
 from pipeline.domain.events import CancelRequested
 from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import SkuUnits, fulfilment_id
-from pipeline.domain.routing.by_plan import Chosen, by_plan, with_money
+from pipeline.domain.routing.by_plan import Chosen, Money, by_plan, with_money
 from pipeline.domain.routing.counting import counted, settled
 from pipeline.domain.routing.floor import expedited, express, is_express, scanned, scanned_out, waves
 from pipeline.domain.routing.moves import fulfilment_of, redirected, reported, rerouted
@@ -178,7 +178,8 @@ def _nearest(state: State, command: RouteOrder) -> Chosen:
     """Choose without a plan."""
     offers = _offers(state, command)
     scores = tuple([RouteScore(warehouse=name.name, distance_km=km, units_free=sum(free)) for name, km, free in offers])
-    return with_money(_parts(command, offers), command), scores
+    money = Money(command.units, command.values_minor, command.paid_minor)
+    return with_money(_parts(command, offers), money), scores
 
 
 def _offers(state: State, command: RouteOrder) -> list[Offer]:

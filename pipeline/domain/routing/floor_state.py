@@ -24,7 +24,10 @@ from pipeline.domain.routing_floor_events import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.domain.routing.values import State
+    from collections.abc import Iterable
+
+    from pipeline.domain.routing.values import FloorPart, State
+    from pipeline.domain.shipping_events import RoutePart
 
 MoveEvent = RerouteStarted | PartRerouted | RerouteAbandoned | AddressChangeRefused
 PickEvent = RouteExpedited | WaveStarted | PartReleased | PickListMade | ItemScanned | ScanMismatched | PartScannedOut
@@ -50,18 +53,14 @@ def evolve_floor(state: State, event: FloorEvent | AddressNoted) -> None:
 def _evolve_move(state: State, event: RerouteStarted | PartRerouted | RerouteAbandoned) -> None:
     old = next(part for part in state.routes[event.order_id].outstanding if part.fulfilment_id == event.fulfilment_id)
     match event:
-        case RerouteStarted(part=part):
-            state.moves[old.fulfilment_id] = Move(
-                part.fulfilment_id, part.warehouse, event.reason, part.deliver_by, part.same_city
-            )
-            if part.warehouse != old.warehouse:
+        case RerouteStarted():
+            state.moves[old.fulfilment_id] = Move(event.new_parts, event.reason)
+            for part in _elsewhere(event.new_parts, old):
                 allocate(state, event.pool, part)
         case PartRerouted():
             _replace_part(state, event, old)
         case RerouteAbandoned():
-            move = state.moves.pop(old.fulfilment_id)
-            if move.warehouse != old.warehouse:
-                free(state, event.pool, Part(move.fulfilment_id, move.warehouse, old.units), shipped=False)
+            give_up_move(state, event.pool, old)
             waiting = state.floor.get(old.fulfilment_id)
             if waiting is not None and event.to_state == LEFT:
                 put_part(state, old.fulfilment_id, _replace(waiting, stays=True))
@@ -69,22 +68,48 @@ def _evolve_move(state: State, event: RerouteStarted | PartRerouted | RerouteAba
             assert_never(event)
 
 
+def _elsewhere(parts: Iterable[RoutePart], old: Part) -> list[RoutePart]:
+    """Give the parts that another warehouse ships: for one that stays where it is nothing is allocated twice."""
+    return [part for part in parts if part.warehouse != old.warehouse]
+
+
+def give_up_move(state: State, pool: str, old: Part) -> None:
+    """Free what was allocated for a part elsewhere, if it was to be sent again."""
+    move = state.moves.pop(old.fulfilment_id, None)
+    for part in () if move is None else _elsewhere(move.parts, old):
+        free(state, pool, part, shipped=False)
+
+
 def _replace_part(state: State, event: PartRerouted, old: Part) -> None:
-    """Let a new part take the place of an old one, and free what the old one had."""
-    new, route = event.part, state.routes[event.order_id]
+    """Let new parts take the place of an old one, and free what the old one had."""
+    route = state.routes[event.order_id]
     state.moves.pop(old.fulfilment_id)
-    parts = tuple(
-        Part(new.fulfilment_id, new.warehouse, new.units) if part is old else part for part in route.outstanding
-    )
-    state.routes[event.order_id] = Route(route.state, route.parts, parts)
+    place = route.outstanding.index(old)
+    again = tuple([Part(new.fulfilment_id, new.warehouse, new.units) for new in event.new_parts])
+    outstanding = (*route.outstanding[:place], *again, *route.outstanding[place + 1 :])
+    state.routes[event.order_id] = Route(route.state, event.parts, outstanding)
     waiting = state.floor.get(old.fulfilment_id)
     if waiting is not None:
         put_part(state, old.fulfilment_id, None)
-        again = _replace(waiting, warehouse=new.warehouse, same_city=new.same_city, wave="", scanned=())
-        put_part(state, new.fulfilment_id, again)
-    if new.warehouse != old.warehouse:
-        free(state, event.pool, old, shipped=False)
+        for new in event.new_parts:
+            put_part(state, new.fulfilment_id, _waiting_again(waiting, new))
+    moved = _elsewhere(event.new_parts, old)
+    for new in moved:
         count_part(state, event.pool, new.warehouse, event.at)
+    if moved:
+        free(state, event.pool, old, shipped=False)
+
+
+def _waiting_again(waiting: FloorPart, new: RoutePart) -> FloorPart:
+    return _replace(
+        waiting,
+        warehouse=new.warehouse,
+        same_city=new.same_city,
+        values_minor=new.values_minor,
+        paid_minor=new.paid_minor,
+        wave="",
+        scanned=(),
+    )
 
 
 def _evolve_pick(

@@ -1,8 +1,11 @@
-"""Parts that are sent again: from another warehouse, because theirs is closed, or to another address.
+"""Parts that are sent again: from other warehouses, because theirs is closed, or to another address.
 
-First the new part's units are allocated; then the old part is stopped; only when it is proven that it will not leave is
-the new part shipped, and what the old one had is free. The order's hold in reservation is not touched by any of it. A
-part that turns out to have left stays, and the new allocation is given back.
+First the new parts' units are allocated; then the old part is stopped; only when it is proven that it will not leave
+are the new parts shipped, and what the old one had is free. The order's hold in reservation is not touched by any of
+it. A part that turns out to have left stays, and the new allocation is given back.
+
+The new parts are chosen as a new order's are (`by_plan`): the fewest open warehouses that can ship it together, packed
+by the plan's rules. Where the open ones cannot ship all of it, it waits where its units are, as a new order's would.
 
     RerouteStarted, CancelFulfilment(keeps_hold) ─▶ waybill ─▶ ReportStop ─▶ PartRerouted, IssueWaybill
                                                                          └▶ RerouteAbandoned
@@ -18,7 +21,7 @@ from pipeline.domain import reasons
 from pipeline.domain.commands import CancelFulfilment, Fulfilment, IssueWaybill, ReleaseHold
 from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import order_of
-from pipeline.domain.routing.by_plan import score_of
+from pipeline.domain.routing.by_plan import Money, parcels_of, part_of, score_of, with_money
 from pipeline.domain.routing.choice import choose
 from pipeline.domain.routing.floor_state import LEFT, evolve_floor
 from pipeline.domain.routing.scores import CLOSED, Wanted, compared
@@ -31,15 +34,16 @@ if TYPE_CHECKING:
 
     from pipeline.domain.commands import Tick
     from pipeline.domain.routing.plan import RoutingPlan
-    from pipeline.domain.routing.scores import Candidate
-    from pipeline.domain.routing.values import FloorPart, State
+    from pipeline.domain.routing.values import FloorPart, Move, State
     from pipeline.domain.routing_commands import RedirectRoute, ReportStop
 
 REROUTES_PER_TICK_MAX = 200
 EXAMINED_PER_TICK_MAX = 2000
 """Of the parts of a closed warehouse so many are looked at at a time, others at the next tick."""
-NUMBER_STEP = 10_000
-"""A part that is sent again counts on from its number by so much: part 2 becomes 10002, then 20002."""
+NUMBER_STEP, PLACE_STEP, PLACES_MAX = 10_000, 100_000, 100
+"""A part that is sent again counts on from its number: part 2 becomes 10002, then 20002. Where several take its place,
+the others have their place among them before that, two digits for each time: 110002, 210002. So no number comes twice.
+"""
 REROUTES_PER_PART_MAX = 9
 FREED = "freed"
 
@@ -57,7 +61,7 @@ MoveAnswer = (
 
 
 def rerouted(state: State, tick: Tick) -> Iterator[MoveAnswer]:
-    """Send parts of closed warehouses from others that have all of a part; where none has, it waits."""
+    """Send parts of closed warehouses from others."""
     scratch = replace(state, shelves=ChainMap({}, state.shelves), moves=ChainMap({}, state.moves))
     started = 0
     for key in sorted(state.closures):
@@ -86,23 +90,30 @@ def _examined(state: State, key: str, at: int) -> list[str]:
 
 
 def _elsewhere(state: State, name: str, plan: RoutingPlan, at: int) -> RerouteStarted | None:
-    """Find another warehouse for a part."""
-    order_id, waiting, number = order_of(name), state.floor[name], renumbered(name)
+    """Find other warehouses for a part."""
+    order_id, waiting = order_of(name), state.floor[name]
     route, ship_to = state.routes.get(order_id), state.addresses.get(order_id)
-    if not is_movable(state, name, waiting, route) or route is None or ship_to is None or not number:
+    if not is_movable(state, name, waiting, route) or route is None or ship_to is None:
         return None
     old = next(part for part in route.outstanding if part.fulfilment_id == name)
     wanted = Wanted(waiting.pool, old.units, ship_to.province, ship_to.city, waiting.priority, at)
     found, counts = compared(state, wanted, plan), [unit.units for unit in old.units]
     shares = choose([candidate for candidate in found if candidate.standing != CLOSED], counts, plan.water_line)
-    if len(shares) != 1:
+    parcels = parcels_of(state, wanted, plan, shares)
+    names = renumbered(name, len(parcels))
+    if not names:
         return None
+    money = Money(old.units, waiting.values_minor, waiting.paid_minor)
+    parts = [
+        part_of(each, candidate, units, waiting.priority)
+        for each, (candidate, units) in zip(names, parcels, strict=True)
+    ]
     return RerouteStarted(
         order_id=order_id,
         at=at,
         pool=waiting.pool,
         fulfilment_id=name,
-        part=_part(number, old, waiting, shares[0].candidate),
+        new_parts=with_money(parts, money),
         scores=tuple(score_of(candidate, counts) for candidate in found),
         reason=reasons.WAREHOUSE_CLOSED,
         rule_version=plan.version,
@@ -116,24 +127,14 @@ def is_movable(state: State, name: str, waiting: FloorPart | None, route: Route 
     return waiting is None or not (waiting.is_out or waiting.stays)
 
 
-def renumbered(name: str) -> str:
-    """Give the id of a part that is sent again; empty when it was often enough."""
+def renumbered(name: str, parts: int = 1) -> tuple[str, ...]:
+    """Give the ids of so many parts that take one's place; none when it was often enough, or they are too many."""
     order_id, _, number = name.rpartition("-")
-    after = int(number) + NUMBER_STEP
-    return f"{order_id}-{after}" if after < NUMBER_STEP * (REROUTES_PER_PART_MAX + 1) else ""
-
-
-def _part(number: str, old: Part, waiting: FloorPart, candidate: Candidate) -> RoutePart:
-    return RoutePart(
-        fulfilment_id=number,
-        warehouse=candidate.name,
-        units=old.units,
-        value_minor=waiting.value_minor,
-        paid_minor=waiting.paid_minor,
-        deliver_by=candidate.deliver_by,
-        priority=waiting.priority,
-        same_city=candidate.same_city,
-    )
+    times = int(number) % PLACE_STEP // NUMBER_STEP
+    if times >= REROUTES_PER_PART_MAX or parts > PLACES_MAX:
+        return ()
+    first, step = int(number) + NUMBER_STEP, PLACE_STEP * PLACES_MAX**times
+    return tuple([f"{order_id}-{first + step * place}" for place in range(parts)])
 
 
 def _stop(state: State, move: RerouteStarted) -> CancelFulfilment:
@@ -161,7 +162,7 @@ def fulfilment_of(order_id: str, pool: str, part: RoutePart | Part, parts: int) 
 
 
 def reported(state: State, command: ReportStop, standing: str) -> Iterator[MoveAnswer]:
-    """Take the answer to a stop: go on with the new part, or with the old one. `standing`: where the order stands."""
+    """Take the answer to a stop: go on with the new parts, or with the old one. `standing`: where the order stands."""
     order_id, at, pool, name = command.order_id, command.at, command.pool, command.fulfilment_id
     move, route = state.moves.get(name), state.routes.get(order_id)
     if move is None or route is None:
@@ -182,36 +183,30 @@ def reported(state: State, command: ReportStop, standing: str) -> Iterator[MoveA
             at=at, pool=pool, order_id=order_id, fulfilment_id=name, units=old.units, reason=reasons.CANCELLED
         )
     else:
-        yield from _goes_on(state, command, old, route)
+        yield from _goes_on(state, command, move, route.parts)
 
 
-def _goes_on(state: State, command: ReportStop, old: Part, route: Route) -> Iterator[MoveAnswer]:
-    """Ship the new part in the old one's place."""
+def _goes_on(state: State, command: ReportStop, move: Move, parts: int) -> Iterator[MoveAnswer]:
+    """Ship the new parts in the place of one of an order's `parts`."""
     order_id, at, pool = command.order_id, command.at, command.pool
-    move, waiting, ship_to = (
-        state.moves[old.fulfilment_id],
-        state.floor.get(old.fulfilment_id),
-        state.addresses[order_id],
-    )
-    part = RoutePart(
-        fulfilment_id=move.fulfilment_id,
-        warehouse=move.warehouse,
-        units=old.units,
-        value_minor=0 if waiting is None else waiting.value_minor,
-        paid_minor=0 if waiting is None else waiting.paid_minor,
-        deliver_by=move.deliver_by,
-        priority=0 if waiting is None else waiting.priority,
-        same_city=move.same_city,
-    )
+    parts += len(move.parts) - 1
     yield PartRerouted(
-        order_id=order_id, at=at, pool=pool, fulfilment_id=old.fulfilment_id, part=part, reason=move.reason
-    )
-    yield IssueWaybill(
+        order_id=order_id,
         at=at,
-        fulfilment_id=part.fulfilment_id,
-        fulfilment=fulfilment_of(order_id, pool, part, route.parts),
-        ship_to=ship_to,
+        pool=pool,
+        fulfilment_id=command.fulfilment_id,
+        new_parts=move.parts,
+        parts=parts,
+        reason=move.reason,
     )
+    ship_to = state.addresses[order_id]
+    for part in move.parts:
+        yield IssueWaybill(
+            at=at,
+            fulfilment_id=part.fulfilment_id,
+            fulfilment=fulfilment_of(order_id, pool, part, parts),
+            ship_to=ship_to,
+        )
 
 
 def _too_late(command: ReportStop | RedirectRoute, name: str) -> AddressChangeRefused:
@@ -235,10 +230,10 @@ def redirected(state: State, command: RedirectRoute, standing: str) -> Iterator[
     yield AddressNoted(order_id=order_id, ship_to=command.ship_to)
     for part in route.outstanding:
         name = part.fulfilment_id
-        number = renumbered(name)
+        again = renumbered(name)
         if name in state.moves:
             continue
-        if not number or not is_movable(state, name, state.floor.get(name), route):
+        if not again or not is_movable(state, name, state.floor.get(name), route):
             yield _too_late(command, name)
             continue
         move = RerouteStarted(
@@ -246,20 +241,20 @@ def redirected(state: State, command: RedirectRoute, standing: str) -> Iterator[
             at=at,
             pool=pool,
             fulfilment_id=name,
-            part=_same_place(state, command, part, number),
+            new_parts=(_same_place(state, command, part, *again),),
             reason=reasons.ADDRESS_CHANGED,
         )
         yield move
         yield _stop(state, move)
 
 
-def _same_place(state: State, command: RedirectRoute, part: Part, number: str) -> RoutePart:
+def _same_place(state: State, command: RedirectRoute, part: Part, name: str) -> RoutePart:
     """Give a part as it goes to its new address from where it is."""
-    again = RoutePart(fulfilment_id=number, warehouse=part.warehouse, units=part.units)
     plan, waiting = state.plans.get(command.pool), state.floor.get(part.fulfilment_id)
     if plan is None or waiting is None:
-        return again
+        return RoutePart(fulfilment_id=name, warehouse=part.warehouse, units=part.units)
     ship_to = command.ship_to
     wanted = Wanted(command.pool, part.units, ship_to.province, ship_to.city, waiting.priority, command.at)
     here = next(candidate for candidate in compared(state, wanted, plan) if candidate.name == part.warehouse)
-    return _part(number, part, waiting, here)
+    again = part_of(name, here, part.units, waiting.priority)
+    return with_money([again], Money(part.units, waiting.values_minor, waiting.paid_minor))[0]

@@ -77,11 +77,10 @@ def share_out(total: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
-def values_of(parcels: Sequence[Units], units: Units, values_minor: Sequence[int]) -> list[int]:
-    """Share each line's value out over the parcels that its units are in; gives each parcel's value."""
-    sums = [0] * len(parcels)
-    for unit, value in zip(units, values_minor, strict=True):
-        counts = [sum(own.units for own in parcel if own.sku == unit.sku) for parcel in parcels]
-        for place, share in enumerate(share_out(value, counts)):
-            sums[place] += share
-    return sums
+def values_of(parcels: Sequence[Units], units: Units, values_minor: Sequence[int]) -> list[tuple[int, ...]]:
+    """Share each line's value out over the parcels that its units are in; gives what each parcel's units are worth."""
+    shares = {
+        unit.sku: share_out(value, [sum(own.units for own in parcel if own.sku == unit.sku) for parcel in parcels])
+        for unit, value in zip(units, values_minor, strict=True)
+    }
+    return [tuple([shares[own.sku][place] for own in parcel]) for place, parcel in enumerate(parcels)]

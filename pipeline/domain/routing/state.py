@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pipeline.domain.events import CancelRequested
 from pipeline.domain.routing.counting import evolve_count
-from pipeline.domain.routing.floor_state import FloorEvent, evolve_floor
+from pipeline.domain.routing.floor_state import FloorEvent, evolve_floor, give_up_move
 from pipeline.domain.routing.plan import Product
 from pipeline.domain.routing.values import (
     EMPTY,
@@ -115,9 +115,7 @@ def _settle(state: State, event: AllocationSettled) -> None:
     part = next(part for part in route.outstanding if part.fulfilment_id == event.fulfilment_id)
     left = tuple(other for other in route.outstanding if other is not part)
     state.routes[event.order_id] = Route(route.state, route.parts, left)
-    move = state.moves.pop(part.fulfilment_id, None)
-    if move is not None and move.warehouse != part.warehouse:
-        free(state, event.pool, Part(move.fulfilment_id, move.warehouse, part.units), shipped=False)
+    give_up_move(state, event.pool, part)
     put_part(state, part.fulfilment_id, None)
     if not left:
         state.addresses.pop(event.order_id, None)
@@ -145,7 +143,7 @@ def _enter(state: State, event: OrderRouted) -> None:
             event.at,
             part.priority,
             part.same_city,
-            part.value_minor,
+            part.values_minor,
             part.paid_minor,
         )
         put_part(state, part.fulfilment_id, waiting)

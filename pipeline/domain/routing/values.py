@@ -11,12 +11,12 @@ import msgspec
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.local_time import day_of
 from pipeline.domain.orders import ShipTo, SkuUnits
+from pipeline.domain.shipping_events import RoutePart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from pipeline.domain.routing.plan import Product, RoutingPlan
-    from pipeline.domain.shipping_events import RoutePart
 
 
 class Warehouse(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,7 +95,8 @@ class FloorPart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was routed, ms UTC."""
     priority: int = 0
     same_city: bool = False
-    value_minor: int = 0
+    values_minor: tuple[int, ...] = ()
+    """What each of its units is worth."""
     paid_minor: int = 0
     wave: str = ""
     """The wave that it is picked in; empty: it waits for one."""
@@ -109,15 +110,12 @@ class FloorPart(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part that is to be sent again, from elsewhere or to elsewhere, as soon as it is certain that it has not left.
 
-    Its units are allocated in the new warehouse by then, and in the old one still.
+    Its units are allocated in the new warehouses by then, and in the old one still.
     """
 
-    fulfilment_id: str
-    """What it is to be called."""
-    warehouse: str
+    parts: tuple[RoutePart, ...]
+    """What takes its place."""
     reason: str
-    deliver_by: int = 0
-    same_city: bool = False
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -207,7 +205,7 @@ def allocate(state: State, pool: str, part: Part | RoutePart) -> None:
         shelves[key] = Shelf(shelf.on_hand, allocated)
 
 
-def free(state: State, pool: str, part: Part, *, shipped: bool) -> None:
+def free(state: State, pool: str, part: Part | RoutePart, *, shipped: bool) -> None:
     """Undo a part's allocation; if it shipped, its units are gone as well."""
     prefix, shelves = f"{pool}|{part.warehouse}|", state.shelves
     for unit in part.units:

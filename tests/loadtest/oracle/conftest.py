@@ -27,6 +27,9 @@ EVENTS = {
     "HoldPlaced": ("stock.commands", "paid", "locked"),
     "HoldRefused": ("stock.commands", "paid", "refused"),
     "OrderRouted": ("routing.commands", "locked", "routed"),
+    "RerouteStarted": ("routing.commands", "allocated", "rerouting"),
+    "PartRerouted": ("routing.commands", "rerouting", "allocated"),
+    "FulfilmentStopped": ("waybill.commands", "claimed", "cancelled"),
     "WaybillClaimed": ("waybill.commands", "planned", "claimed"),
     "WaybillIssued": ("waybill.commands", "claimed", "issued"),
     "FulfilmentCancelled": ("waybill.commands", "claimed", "cancelled"),
@@ -121,6 +124,7 @@ def _write() -> Writer:
     run.emits("OrderCreated", "doubtful")
     run.emits("OrderHeldForReview", "doubtful")
     _write_stopped(run)
+    _write_moved(run)
     return run
 
 
@@ -138,6 +142,22 @@ def _write_stopped(run: Writer) -> None:
     run.emits("OrderCreated", "waiting")
 
 
+def _write_moved(run: Writer) -> None:
+    """Write of an order whose warehouse closed: two others shipped it."""
+    run.sends("moved", a=2)
+    run.holds("moved", {"moved-1": {"a": 2}})
+    again = [
+        {"fulfilment_id": name, "units": [("a", 1)], "paid_minor": paid}
+        for name, paid in (("moved-10001", 5), ("moved-110001", -5))
+    ]
+    run.emits("RerouteStarted", "moved", fulfilment_id="moved-1", new_parts=again)
+    run.emits("WaybillClaimed", "moved", fulfilment_id="moved-1")
+    run.emits("FulfilmentStopped", "moved", fulfilment_id="moved-1")
+    run.emits("PartRerouted", "moved", fulfilment_id="moved-1", new_parts=again)
+    for part in again:
+        run.ships("moved", str(part["fulfilment_id"]), a=1)
+
+
 @pytest.fixture
 def good() -> History:
     # A history in which every order has its one outcome, and one record is a dead letter.
@@ -145,7 +165,7 @@ def good() -> History:
     broken = RawMessage(f"orders.raw-0-{len(run.raw)}", "", "", 1000, ("dead_letter",), {})
     return History(
         raw=[*run.raw, broken],
-        feed=[Delivery("stock.commands-0-1", POOL, "f1", (("a", 4), ("b", 3)))],
+        feed=[Delivery("stock.commands-0-1", POOL, "f1", (("a", 6), ("b", 3)))],
         facts=run.facts,
         letters=[Letter(broken.source, "MALFORMED")],
         reviews=["doubtful"],

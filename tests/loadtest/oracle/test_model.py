@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -13,10 +14,14 @@ from hypothesis import strategies as st
 from loadtest.oracle.emitted import fact
 from loadtest.oracle.model.answers import Answers
 from loadtest.oracle.model.folding import MODELS, StageModel, _rerouted, _routed, name_asked
+from pipeline.domain.commands import Tick
+from pipeline.domain.orders import order_of
+from pipeline.domain.routing_commands import CloseWarehouse, OpenWarehouse, ReportStop
 from pipeline.engine.outputs import event_json
 from tests.domain.folding import Folded, events, requests
-from tests.domain.histories import COMMANDS, routing_commands
-from tests.domain.networks import planned_networks
+from tests.domain.histories import COMMANDS, redirects, routed_orders, routing_commands, stocked
+from tests.domain.invariants import check_invariants
+from tests.domain.networks import WAREHOUSES, planned_networks
 from tests.domain.orders import NOON, POOL
 from tests.domain.stages import folded
 
@@ -42,6 +47,35 @@ def test_they_agree_on_every_choice_of_a_plan(network: list[Any], history: list[
     tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
     for command in (*network, *history):
         agree(stage, model, tables, command)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_they_agree_on_parts_that_are_sent_again(data: st.DataObject) -> None:
+    stage, model = folded("routing"), by_name["routing"]
+    tables: dict[str, dict[str, Any]] = {table: {} for table in model.tables}
+    orders = data.draw(st.lists(routed_orders, min_size=1, max_size=3, unique_by=lambda order: order.order_id))
+    for command in (*data.draw(planned_networks(POOL, NOON)), *orders):
+        agree(stage, model, tables, command)
+    for number in range(4):
+        name = data.draw(st.sampled_from(WAREHOUSES))
+        agree(stage, model, tables, CloseWarehouse(at=NOON, pool=POOL, warehouse=name, reason="flood"))
+        agree(stage, model, tables, data.draw(redirects | stocked))
+        agree(stage, model, tables, Tick(at=NOON + number))
+        for part in sorted(stage.state.moves):
+            known = {"pool": POOL, "order_id": order_of(part), "fulfilment_id": part}
+            agree(stage, model, tables, ReportStop(at=NOON, stopped=data.draw(st.integers(0, 3)) > 0, **known))
+        agree(stage, model, tables, OpenWarehouse(at=NOON, pool=POOL, warehouse=name, latitude=30, longitude=120))
+        check_invariants(stage)
+    for order in orders:
+        route = stage.state.routes[order.order_id]
+        sent: Counter[str] = Counter()
+        for part in route.outstanding:
+            sent.update({unit.sku: unit.units for unit in part.units})
+        assert sent == {unit.sku: unit.units for unit in order.units} or not route.parts
+        assert len({part.fulfilment_id for part in route.outstanding}) == route.parts
+        money = [stage.state.floor[part.fulfilment_id].paid_minor for part in route.outstanding]
+        assert sum(money) == order.paid_minor or not route.parts
 
 
 def agree(stage: Folded, model: StageModel, tables: dict[str, dict[str, Any]], command: Any) -> None:  # noqa: ANN401
