@@ -33,6 +33,7 @@ from tables.networks import NETWORKS
 from tables.pending_holds import PENDING_HOLDS
 from tables.safety_levels import SAFETY_LEVELS
 from tables.stock import STOCK
+from tables.stock_policies import STOCK_POLICIES
 from tables.sub_stock import SUB_STOCK
 from tables.waits import WAITS
 
@@ -56,6 +57,7 @@ RESERVATION = DecidingStage(
         WAITS,
         HOLDS_APART,
         FLASH_BUYERS,
+        STOCK_POLICIES,
     ),
     decide=reservation.decide,
     evolve=reservation.evolve,

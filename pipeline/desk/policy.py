@@ -1,10 +1,11 @@
-"""`python -m pipeline policy …`: the limits of orders, reviews and refunds, as data.
+"""`python -m pipeline policy …`: the limits of orders, reviews, refunds and alarms, as data.
 
     policy show [FILE]                  the limits of a file, with what it leaves out; without one the first ones
     policy set FILE --author NAME      let them hold from here on, in every partition
 
 A file is a JSON object with any of the fields of `OrderPolicy`, and at least `version`, which every decision is marked
 with: {"version": "2026-11", "unpaid_warn_ms": 1800000, "refund_b": {"vip_minor": 50000}, "refund_b_percent": 20}
+Dedup, reservation and tracking take it each from its own record on. Where it fails half-way, set it again.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--author: {len(options.author)} characters, {AUTHOR_CHARACTERS_MAX} are the most")
     settings = read_settings(os.environ, needs=("kafka",))
     with Sender(settings) as sender:
-        sender.broadcast(topics.ORDER_COMMANDS, command)
+        for topic in (topics.ORDER_COMMANDS, topics.STOCK_COMMANDS, topics.TRACKING_COMMANDS):
+            sender.broadcast(topic, command)
     print(f"policy {policy.version} is in the log")
     return 0
 
@@ -76,7 +78,13 @@ def policy_of(told: dict[str, Any]) -> OrderPolicy:
     tiers = {name: _convert(told.get(name, {}), RefundTiers, name) for name in TIERS}
     values = {name: tiers.get(name, told.get(name, known[name])) for name in known}
     fields = msgspec.structs.fields(OrderPolicy)
-    return OrderPolicy(**{field.name: _convert(values[field.name], field.type, field.name) for field in fields})
+    limits = {field.name: _convert(values[field.name], field.type, field.name) for field in fields}
+    try:
+        return OrderPolicy(**limits)
+    except ValueError as error:
+        name, _, why = str(error).partition(": ")
+        message = f"{why} - at `$.{name}`"
+        raise msgspec.ValidationError(message) from error
 
 
 def _convert(value: Any, kind: Any, name: str) -> Any:  # noqa: ANN401  JSON, and what a field holds

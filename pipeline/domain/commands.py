@@ -274,7 +274,7 @@ class StopTracking(Command, frozen=True, kw_only=True):
     fulfilment_id: str
 
 
-TrackingCommand = TrackShipment | ReportShipment | StopTracking | Tick
+ParcelCommand = TrackShipment | ReportShipment | StopTracking
 
 # --- to the reviewers, keyed by stock pool ---
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.domain.events import Event
-from pipeline.domain.order_policy import OrderPolicy
+from pipeline.domain.order_policy import OrderPolicy, SetOrderPolicy
 
 # --- review ---
 
@@ -212,3 +212,9 @@ class OrderPolicySet(Event, frozen=True, kw_only=True):
 
     author: str
     policy: OrderPolicy
+
+
+def policy_set(command: SetOrderPolicy) -> OrderPolicySet:
+    """Let other limits hold from here on."""
+    policy = command.policy
+    return OrderPolicySet(at=command.at, rule_version=policy.version, author=command.author, policy=policy)

@@ -1,8 +1,11 @@
-"""The limits that dedup goes by, as data: in force from the record on that sets them, for a replay too."""
+"""The limits that orders and parcels go by, as data: in force from the record on that sets them, for a replay too.
+
+A limit that runs already keeps its time.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zlib import crc32
 
 import msgspec
@@ -10,6 +13,9 @@ from msgspec import Meta
 
 from pipeline.domain.commands import Command
 from pipeline.domain.orders import Minor, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -34,6 +40,10 @@ class OrderPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     payment that is late, unless its channel does that itself. A hold for review is overdue after `review_warn_ms`
     (or the rule's own deadline), and again after `review_late_ms`. Of `refund_b_percent` of the orders, by their ids,
     the tiers B decide.
+
+    A paid order is overdue that no warehouse knows of after `routing_alarm_ms`, that did not leave `locked_alarm_ms`
+    after it was routed, and that did not leave `outbound_alarm_ms` after its payment; a parcel, of which nothing was
+    heard for `silent_alarm_ms`. Raises ValueError where the last of an order's alarms would not come last.
     """
 
     version: Version = "default"
@@ -48,16 +58,34 @@ class OrderPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refund_a: RefundTiers = RefundTiers()
     refund_b: RefundTiers = RefundTiers()
     refund_b_percent: Annotated[int, Meta(ge=0, le=PERCENT)] = 0
+    routing_alarm_ms: DurationMs = 15 * MINUTE_MS
+    locked_alarm_ms: DurationMs = 2 * HOUR_MS
+    outbound_alarm_ms: DurationMs = 4 * HOUR_MS
+    silent_alarm_ms: DurationMs = 7 * 24 * HOUR_MS
+
+    def __post_init__(self) -> None:
+        """Refuse an order's alarms that contradict each other."""
+        for name, limit_ms in (("routing_alarm_ms", self.routing_alarm_ms), ("locked_alarm_ms", self.locked_alarm_ms)):
+            if limit_ms > self.outbound_alarm_ms:
+                message = f"outbound_alarm_ms: {self.outbound_alarm_ms} is less than {name}, which is {limit_ms}"
+                raise ValueError(message)
 
 
 DEFAULT = OrderPolicy()
+ORDERS = "orders"
+"""The key of the policy in a table of policies."""
 
 
 class SetOrderPolicy(Command, frozen=True, kw_only=True):
-    """From here on other limits hold; to every partition of dedup's input."""
+    """From here on other limits hold; to every partition of the inputs of dedup, reservation and tracking."""
 
     policy: OrderPolicy
     author: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+def in_force(policies: Mapping[str, OrderPolicy]) -> OrderPolicy:
+    """Give the limits of a table of policies, or the first ones."""
+    return policies.get(ORDERS, DEFAULT)
 
 
 def refund_variant(policy: OrderPolicy, order_id: str) -> str:

@@ -48,7 +48,7 @@ from tests.domain.draws import (
     warehouses,
 )
 from tests.domain.networks import network_commands
-from tests.domain.order_histories import order_commands, order_news
+from tests.domain.order_histories import order_commands, order_news, policies_set
 from tests.domain.orders import HOUR_MS, NOON, POOL, SHIP_TO
 from tests.domain.stock_histories import stock_commands
 
@@ -169,6 +169,7 @@ tracking_commands = st.one_of(
         place=st.just("Hangzhou"),
     ),
     st.builds(StopTracking, at=times, fulfilment_id=fulfilments),
+    policies_set,
     st.builds(Tick, at=st.integers(NOON, NOON + 9 * DAY_MS)),
 )
 

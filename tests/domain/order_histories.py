@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
 SKUS = ("X", "Y", "Z")
 ORDERS = tuple(order_id(name) for name in "ABC")
-POLICY = OrderPolicy(version="2", refund_a=RefundTiers(0, 1, 1), refund_b=RefundTiers(1, 2, 1), refund_b_percent=50)
+POLICY = OrderPolicy(
+    version="2",
+    refund_a=RefundTiers(0, 1, 1),
+    refund_b=RefundTiers(1, 2, 1),
+    refund_b_percent=50,
+    routing_alarm_ms=HOUR_MS // 2,
+    locked_alarm_ms=HOUR_MS // 4,
+    outbound_alarm_ms=HOUR_MS,
+    silent_alarm_ms=24 * HOUR_MS,
+)
 
 times = st.integers(NOON, NOON + 3 * HOUR_MS)
 pools = st.just(POOL)
@@ -111,6 +120,9 @@ order_news = st.one_of(
     st.builds(TrimOrder, at=times, pool=pools, order_id=order_ids, trim_id=cases, units=some_units),
     st.builds(RequestRefund, at=times, pool=pools, order_id=order_ids, refund_id=cases, amount_minor=st.integers(0, 3)),
 )
+policies_set = st.builds(
+    SetOrderPolicy, at=times, policy=st.sampled_from((POLICY, OrderPolicy())), author=st.just("ann")
+)
 decisions = st.one_of(
     st.builds(ClaimReview, at=times, pool=pools, order_id=order_ids, reviewer=reviewers, reason=held_for),
     st.builds(
@@ -143,6 +155,6 @@ decisions = st.one_of(
         author=reviewers,
         approver=st.sampled_from(("", "ann", " Ann ", "carl")),
     ),
-    st.builds(SetOrderPolicy, at=times, policy=st.sampled_from((POLICY, OrderPolicy())), author=reviewers),
+    policies_set,
 )
 order_commands = st.one_of(order_news, decisions)

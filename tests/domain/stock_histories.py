@@ -41,6 +41,7 @@ from tests.domain.draws import (
     warehouses,
 )
 from tests.domain.networks import network_feeds
+from tests.domain.order_histories import policies_set
 from tests.domain.orders import HOUR_MS, NOON
 
 feed_ids = st.sampled_from(("f1", "f2", "f3", "f4"))
@@ -196,5 +197,6 @@ stock_commands = st.one_of(
     holds,
     of_warehouses,
     of_planners,
+    policies_set,
     st.builds(Tick, at=st.integers(NOON, NOON + 9 * HOUR_MS)),
 )

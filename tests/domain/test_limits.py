@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.domain.commands import Report, ReportShipment, Tick, TrackShipment
+from pipeline.domain.order_policy import OrderPolicy, SetOrderPolicy
 from tests.domain.folding import names
 from tests.domain.histories import DAY_MS, fulfilment
 from tests.domain.orders import HOUR_MS, NOON, order_id
@@ -93,6 +94,34 @@ def test_a_restored_worker_says_what_the_other_would_have_said() -> None:
     assert names(restored(stage).tell(tick(300))) == names(stage.tell(tick(300))) == ["HoldOverdue"] * 2
 
 
+def limits(at: int = NOON, **limits_ms: Any) -> SetOrderPolicy:  # noqa: ANN401
+    return SetOrderPolicy(at=at, policy=OrderPolicy(version="short", **limits_ms), author="ann")
+
+
+def test_the_limits_are_the_policy_s_from_its_record_on_and_one_that_runs_keeps_its_time() -> None:
+    stage = stocked(X=5)
+    short = {"routing_alarm_ms": MINUTE_MS, "locked_alarm_ms": 2 * MINUTE_MS, "outbound_alarm_ms": 9 * MINUTE_MS}
+    tell_all(stage, place("A", X=1), limits(**short), place("B", X=1), patient("C", X=9))
+    assert [said(stage, minutes) for minutes in (1, 2, 8, 9, 119, 120)] == [
+        ["routing"],
+        ["locked"],
+        [],
+        ["outbound", "outbound"],
+        [],
+        ["outbound"],
+    ]
+
+
+def test_a_policy_is_replayed_as_it_was_set() -> None:
+    stage = stocked(X=5)
+    tell_all(stage, limits(locked_alarm_ms=2 * MINUTE_MS), place("A", X=1))
+    again = restored(stage)
+    assert names(again.tell(tick(2))) == names(stage.tell(tick(2))) == ["HoldOverdue"]
+    for other in (stage, again):
+        other.tell(place("B", X=1))
+    assert again.tables() == stage.tables()
+
+
 def report(at: int, kind: Report = Report.IN_TRANSIT) -> ReportShipment:
     return ReportShipment(at=at, fulfilment_id=KEY, report_id=str(at), report=kind, code="50", waybill_no="SF1")
 
@@ -115,6 +144,13 @@ def test_a_parcel_that_nobody_heard_of_for_seven_days_is_asked_after_once() -> N
 
 def test_a_parcel_that_was_never_collected_is_asked_after_too() -> None:
     assert silent(followed(), NOON + 7 * DAY_MS)
+
+
+def test_how_long_a_parcel_may_be_silent_is_the_policy_s_from_the_next_report_on() -> None:
+    stage = followed(limits(silent_alarm_ms=DAY_MS))
+    assert not silent(stage, NOON + DAY_MS)
+    stage.tell(report(NOON + DAY_MS))
+    assert [silent(stage, NOON + days * DAY_MS) for days in (1, 2, 3)] == [False, True, False]
 
 
 def test_a_parcel_that_was_heard_of_again_may_fall_silent_again() -> None:

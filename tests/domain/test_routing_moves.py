@@ -178,6 +178,15 @@ def test_a_split_of_a_part_that_has_left_gives_all_its_new_places_back() -> None
     check_invariants(stage)
 
 
+def test_a_stop_that_names_another_order_s_part_changes_nothing() -> None:
+    stage = split()
+    stage.tell(order("B", X=1))
+    stage.tell(TICK)
+    before = stage.tables()
+    assert names(stage.tell(msgspec.structs.replace(stopped(), order_id=order_id("B")))) == ["RouteRepeated"]
+    assert stage.tables() == before
+
+
 def test_a_split_keeps_to_the_plan_s_rules_for_parcels() -> None:
     stage = split(parcel_grams_max=1000)
     stage.tell(NoteProducts(at=MORNING, pool=POOL, skus=(SkuFacts(sku="X", grams=500),)))

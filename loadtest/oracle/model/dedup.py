@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from loadtest.oracle.model import rules
+from loadtest.oracle.model import policy, rules
 from loadtest.oracle.model.dedup_asked import (
     address,
     end,
@@ -98,8 +98,7 @@ def _hear(desk: Desk, command: Command) -> None:
 def _set(desk: Desk, command: Command) -> None:
     """Let other limits or rules hold."""
     if command["command"] == "SetOrderPolicy":
-        desk.tables["policies"]["orders"] = command["policy"]
-        desk.answers.tell("OrderPolicySet")
+        policy.take(desk.tables["policies"], command, desk.answers)
         return
     if command["command"] != "SetRules":
         raise KeyError(command["command"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.oracle.model import reservation_feeds, reservation_later
+from loadtest.oracle.model import policy, reservation_feeds, reservation_later
 from loadtest.oracle.model.reservation_asking import expand, find, given, limited
 from loadtest.oracle.model.reservation_limits import FROZEN, HELD, NEVER, WAITING, begin, lock
 from loadtest.oracle.model.reservation_stock import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     *("stock", "holds", "feeds", "networks", "sub_stock", "in_transit", "inbounds", "flashes", "bundles"),
-    *("safety_levels", "pending_holds", "waits", "holds_apart", "flash_buyers"),
+    *("safety_levels", "pending_holds", "waits", "holds_apart", "flash_buyers", "stock_policies"),
 )
 UNROUTED = (TENTATIVE, WAITING, FROZEN)
 TRIMS_MAX = 16
@@ -62,9 +62,14 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
         "ConsumeHold": reservation_later.settle,
         "ReleaseHold": reservation_later.settle,
         "Tick": reservation_later.tick,
+        "SetOrderPolicy": _set_policy,
     }
     answers.at = command["at"]
     folds.get(command["command"], reservation_feeds.fold)(tables, command, answers)
+
+
+def _set_policy(tables: Tables, command: Command, answers: Answers) -> None:
+    policy.take(tables["stock_policies"], command, answers)
 
 
 def _place(tables: Tables, command: Command, answers: Answers) -> None:
@@ -105,7 +110,7 @@ def _hold(tables: Tables, command: Command, answers: Answers, found: tuple[Units
         state, told = _goes_to(tables, command, pending, now, bool(waiting))
     answers.tell(event, order_id, state)
     paid_at = command.get("paid_at", 0) or command["at"]
-    limits = NEVER if state == TENTATIVE else begin(state, paid_at, command["at"])
+    limits = NEVER if state == TENTATIVE else begin(tables, state, paid_at, command["at"])
     tables["holds"][order_id] = [state, now, [], [], *limits]
     change(tables, (pending[POOL], FLASH if pending[SUB_POOL] == FLASH else STOCK), now, 0, 1)
     if pending[SUB_POOL] == FLASH:
@@ -175,7 +180,7 @@ def _confirm(tables: Tables, command: Command, answers: Answers) -> None:
     else:
         state, told = _goes_to(tables, command, pending, [], pending[LEFT] > 0)
         answers.tell("HoldConfirmed", order_id, state)
-        hold[0], hold[4:] = state, begin(state, command["at"], command["at"])
+        hold[0], hold[4:] = state, begin(tables, state, command["at"], command["at"])
         sell(tables, command, pending[POOL], pending[UNITS])
         _go(tables, command, answers, state, told)
 
@@ -194,7 +199,7 @@ def _decide(tables: Tables, command: Command, answers: Answers) -> None:
     if tables["pending_holds"][order_id][LEFT]:
         hold[0] = WAITING
     else:
-        lock(hold, command["at"])
+        lock(tables, hold, command["at"])
     answers.tell("HoldConfirmed", order_id, hold[0])
     _go(tables, command, answers, hold[0], [])
 
@@ -250,7 +255,7 @@ def _trim(tables: Tables, command: Command, answers: Answers) -> None:
     pending[VALUES] = []
     pending[TRIMS] = [*pending[TRIMS], command.get("trim_id", "")]
     if hold[0] == WAITING and not pending[LEFT]:
-        lock(hold, command["at"])
+        lock(tables, hold, command["at"])
         answers.ask("RouteOrder", order_id, pending[UNITS])
         del tables["pending_holds"][order_id]
     answers.tell("HoldTrimmed", order_id, hold[0])

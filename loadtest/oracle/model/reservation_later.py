@@ -155,7 +155,7 @@ def _thaw(tables: Tables, at: int, answers: Answers) -> None:
         if not pending[LEFT] and not any(low):
             answers.tell("HoldConfirmed", order_id, HELD)
             answers.ask("RouteOrder", order_id, pending[UNITS])
-            lock(tables["holds"][order_id], at)
+            lock(tables, tables["holds"][order_id], at)
             del tables["pending_holds"][order_id]
 
 

@@ -166,7 +166,7 @@ def _fill(tables: Tables, answers: Answers, order_id: str, unit: list[Any]) -> N
     hold[1] = sorted(pairs(sums([*hold[1], unit])))
     goes_on = hold[0] == WAITING and not pending[LEFT]
     if goes_on:
-        lock(hold, answers.at)
+        lock(tables, hold, answers.at)
         answers.ask("RouteOrder", order_id, pending[UNITS])
         del tables["pending_holds"][order_id]
     answers.tell("HoldFilled", order_id, hold[0])

@@ -149,10 +149,10 @@ def _plain(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _report(tables: Tables, command: Command, answers: Answers) -> None:
     order_id, pool, name = command["order_id"], command["pool"], command["fulfilment_id"]
     route, move = tables["routes"].get(order_id), tables["moves"].get(name)
-    if route is None or move is None:
+    part = find(tables, order_id, name)
+    if route is None or move is None or part is None:
         answers.tell("RouteRepeated", order_id, standing(route))
         return
-    part = find(tables, order_id, name) or []
     if not command["stopped"] or route[0] != ROUTED:
         answers.tell("RerouteAbandoned", order_id, "freed" if command["stopped"] else "left")
         _give_up_move(tables, pool, part)

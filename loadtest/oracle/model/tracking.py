@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loadtest.oracle.model import policy
 from loadtest.oracle.model.answers import order_of
 
 if TYPE_CHECKING:
     from loadtest.oracle.model.answers import Answers, Command, Tables
 
-TABLES = ("shipments", "parked_reports")
+TABLES = ("shipments", "parked_reports", "parcel_policies")
 PARKED_MAX = 32
-WEEK_MS, TOLD_MAX = 7 * 86_400_000, 500
+TOLD_MAX = 500
 ENDS = ("signed", "returned", "cancelled")
 WAITING, STOPPED, EXCEPTION = "waiting", "cancelled", "exception"
 AT_THE_WAREHOUSE = frozenset({WAITING, EXCEPTION, STOPPED})
@@ -52,6 +53,10 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
     if command["command"] == "Tick":
         _tick(tables, command["at"], answers)
         return
+    if command["command"] == "SetOrderPolicy":
+        policy.take(tables["parcel_policies"], command, answers)
+        return
+    patience = policy.alarm_ms(tables["parcel_policies"], policy.SILENT)
     key = command["fulfilment_id"]
     shipment = tables["shipments"].get(key)
     match command["command"]:
@@ -61,10 +66,10 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
             if shipment is None:
                 _park(tables, key, report, answers)
             else:
-                tables["shipments"][key] = _report(key, shipment, report, answers)
+                tables["shipments"][key] = _report(key, shipment, report, answers, patience)
         case "TrackShipment":
             if shipment is None:
-                _track(tables, command, answers)
+                _track(tables, command, answers, patience)
             else:
                 answers.tell("ReportIgnored", order_of(key), shipment[0])
         case "StopTracking":
@@ -74,7 +79,7 @@ def fold(tables: Tables, command: Command, answers: Answers) -> None:
 
 
 def _tick(tables: Tables, at: int, answers: Answers) -> None:
-    """Say of which parcels nothing was heard for a week, once."""
+    """Say of which parcels nothing was heard for too long, once."""
     silent = sorted((one[8], key) for key, one in tables["shipments"].items() if 0 < one[8] <= at)
     for _, key in silent[:TOLD_MAX]:
         answers.tell("ShipmentSilent", order_of(key), tables["shipments"][key][0])
@@ -90,7 +95,7 @@ def _park(tables: Tables, key: str, report: Report, answers: Answers) -> None:
     tables["parked_reports"][key] = [[*known, report][-PARKED_MAX:]]
 
 
-def _report(key: str, shipment: Shipment, report: Report, answers: Answers) -> Shipment:
+def _report(key: str, shipment: Shipment, report: Report, answers: Answers, patience: int) -> Shipment:
     """Take a report; gives the shipment as it is then."""
     status, pool, carrier, number, parts, units, last_at, last_id, _ = shipment
     at, report_id = report[:2]
@@ -102,16 +107,16 @@ def _report(key: str, shipment: Shipment, report: Report, answers: Answers) -> S
     if units and to not in AT_THE_WAREHOUSE:
         answers.ask("ConsumeHold", key, units)
         units = []
-    return [to, pool, carrier, number, parts, units, at, report_id, 0 if to in ENDS else at + WEEK_MS]
+    return [to, pool, carrier, number, parts, units, at, report_id, 0 if to in ENDS else at + patience]
 
 
-def _track(tables: Tables, command: Command, answers: Answers) -> None:
+def _track(tables: Tables, command: Command, answers: Answers, patience: int) -> None:
     key, what = command["fulfilment_id"], command["fulfilment"]
     answers.tell("ShipmentTracked", what["order_id"], WAITING)
     shipment = [WAITING, what["pool"], command["carrier"], command["waybill_no"], what["parts"], what["units"], 0, ""]
-    shipment.append(command["at"] + WEEK_MS)
+    shipment.append(command["at"] + patience)
     for report in sorted(tables["parked_reports"].pop(key, [[]])[0], key=lambda report: (report[0], report[1])):
-        shipment = _report(key, shipment, report, answers)
+        shipment = _report(key, shipment, report, answers, patience)
     tables["shipments"][key] = shipment
 
 

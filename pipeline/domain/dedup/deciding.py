@@ -49,7 +49,7 @@ from pipeline.domain.order_commands import (
     ReviewAgain,
     TrimOrder,
 )
-from pipeline.domain.order_events import CancelConfirmed, OrderPolicySet, RefundDecided, RefundIgnored, RefundRequested
+from pipeline.domain.order_events import CancelConfirmed, RefundDecided, RefundIgnored, RefundRequested, policy_set
 from pipeline.domain.order_policy import SetOrderPolicy
 from pipeline.domain.orders import OrderStatus
 from pipeline.domain.rules import active as rules_active
@@ -178,5 +178,4 @@ def _set(state: State, command: SetOrderPolicy | SetRules) -> Answers:
     """Let other limits or other rules hold from here on."""
     if isinstance(command, SetRules):
         return rules_active.decide(state.rulebook.get(rules_active.ACTIVE), command)
-    policy = command.policy
-    return (OrderPolicySet(at=command.at, rule_version=policy.version, author=command.author, policy=policy),)
+    return (policy_set(command),)

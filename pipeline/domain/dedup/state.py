@@ -69,7 +69,6 @@ RECENT_WITHIN_MS = 6 * DUPLICATE_WITHIN_MS
 """How far behind a receiver's newest order the others are remembered: one that comes five hours late is compared."""
 RECENT_ORDERS_PER_RECEIVER_MAX = 32
 """A receiver with more orders in that time is no household: the oldest are forgotten."""
-POLICY = "orders"
 CLOCK = "now"
 UNPAID, CANCEL = "unpaid", "cancel"
 """The kinds of deadlines of an unpaid order."""
@@ -102,7 +101,7 @@ class State:
 
     `orders` by order id, `receivers` by `pool|receiver key`, `reviews` by order id, `twins` by the id of the order that
     others are suspected to repeat, `deadlines` (when they are due) by `kind|order id|which`, `trims` (when) by
-    `order id|trim id`, `refunds` by `order id|refund id`, `policies` by POLICY, the active `rulebook`, `clock` (ms UTC,
+    `order id|trim id`, `refunds` by `order id|refund id`, `policies` by ORDERS, the active `rulebook`, `clock` (ms UTC,
     of the newest Tick, to the minute) by CLOCK.
     """
 
@@ -132,7 +131,7 @@ class State:
 
     def policy(self) -> OrderPolicy:
         """Give the limits in force."""
-        return self.policies.get(POLICY, order_policy.DEFAULT)
+        return order_policy.in_force(self.policies)
 
 
 def evolve(state: State, fact: Event | Note) -> None:
@@ -215,7 +214,7 @@ def _move_on(state: State, fact: LaterEvent) -> None:
             if fact.cancel_at is not None:
                 state.remind(f"{CANCEL}|{fact.order_id}|", fact.cancel_at)
         case OrderPolicySet():
-            state.policies[POLICY] = fact.policy
+            state.policies[order_policy.ORDERS] = fact.policy
         case OrderChangeRefused() | OrderExpedited() | OrderRuleMatched():
             pass
         case OrderCancelled() | CancelRequested() | CancelConfirmed() | RefundDue():

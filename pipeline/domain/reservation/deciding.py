@@ -30,6 +30,8 @@ from pipeline.domain.commands import (
 from pipeline.domain.events import CancelRequested, HoldConsumed, HoldPlaced, HoldReleased, OrderCancelled
 from pipeline.domain.network_commands import DescribeSkus, NetworkCommand, SetRoutingPlan, WithdrawWarehouse
 from pipeline.domain.order_commands import ConfirmCancel, ExpediteHold, ReplaceAddress, TrimHold
+from pipeline.domain.order_events import policy_set
+from pipeline.domain.order_policy import SetOrderPolicy
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation.answers import Answers, repeated
 from pipeline.domain.reservation.balances import summed
@@ -71,6 +73,7 @@ StockCommand = (
     | ConsumeHold
     | ReleaseHold
     | Tick
+    | SetOrderPolicy
     | StockFeed
     | NetworkCommand
 )
@@ -87,6 +90,8 @@ def decide(state: State, command: StockCommand) -> Answers:
             return _change_hold(state, command)
         case Tick():
             return tick(state, command)
+        case SetOrderPolicy():
+            return (policy_set(command),)
         case (
             RegisterWarehouse()
             | ReceiveStock()

@@ -142,7 +142,7 @@ def give_up(state: State, event: GivingUp, hold_state: HoldState) -> None:
     order_id, hold = event.order_id, state.holds[event.order_id]
     units = less(hold.units, event.units)
     if isinstance(event, HoldTrimmed):
-        alarm_at = alarm_after(hold, hold_state, event.at)
+        alarm_at = alarm_after(state.policy, hold, hold_state, event.at)
         put_hold(state, order_id, replace(hold, state=hold_state, units=units, alarm_at=alarm_at))
     else:
         put_hold(state, order_id, Hold(hold_state, units))
@@ -166,9 +166,9 @@ def _confirm(state: State, event: HoldConfirmed) -> None:
     order_id, hold = event.order_id, state.holds[event.order_id]
     to_state, paid_at = HoldState(event.to_state), hold.paid_at
     if event.from_state == HoldState.TENTATIVE:
-        paid_at, alarm_at = event.at, first_alarm(to_state, event.at, event.at)
+        paid_at, alarm_at = event.at, first_alarm(state.policy, to_state, event.at, event.at)
     else:
-        alarm_at = alarm_after(hold, to_state, event.at)
+        alarm_at = alarm_after(state.policy, hold, to_state, event.at)
     put_hold(state, order_id, replace(hold, state=to_state, paid_at=paid_at, alarm_at=alarm_at))
     pending = state.pending[order_id]
     if state.safety and event.from_state == HoldState.TENTATIVE:
@@ -195,7 +195,7 @@ def _fill(state: State, event: HoldFilled) -> None:
     sums = summed((*hold.units, *event.units))
     units = tuple([SkuUnits(sku, sums[sku]) for sku in sorted(sums)])
     to_state = HoldState(event.to_state)
-    alarm_at = alarm_after(hold, to_state, event.at)
+    alarm_at = alarm_after(state.policy, hold, to_state, event.at)
     put_hold(state, order_id, replace(hold, state=to_state, units=units, alarm_at=alarm_at))
     if event.to_state == HoldState.HELD:
         drop_pending(state, order_id)

@@ -1,4 +1,4 @@
-"""The time limits of paid orders: routed within 15 minutes, out of the warehouse 2 hours after that, 4 after payment.
+"""The time limits of paid orders, as the policy has them: until they are routed, and until they have left.
 
 Source: the requirements (T2, T3 and T4 of `orders.md`). An alarm moves no stock: it says that people should look.
 """
@@ -12,13 +12,10 @@ from pipeline.domain.reservation.values import HoldState
 from pipeline.domain.stock_events import HoldOverdue
 
 if TYPE_CHECKING:
+    from pipeline.domain.order_policy import OrderPolicy
     from pipeline.domain.reservation.state import State
     from pipeline.domain.reservation.values import Hold
 
-MINUTE_MS = 60_000
-ROUTED_WITHIN_MS = 15 * MINUTE_MS
-LOCKED_WITHIN_MS = 2 * 60 * MINUTE_MS
-OUTBOUND_WITHIN_MS = 4 * 60 * MINUTE_MS
 ALARMS_PER_TICK_MAX = 500
 """One Tick's answer ends there; the next one goes on."""
 
@@ -34,29 +31,29 @@ class Limit(StrEnum):
     """Paid, and not out of the warehouse: all that is said of it."""
 
 
-def first_alarm(hold_state: HoldState, paid_at: int, at: int) -> int:
+def first_alarm(policy: OrderPolicy, hold_state: HoldState, paid_at: int, at: int) -> int:
     """Give when a paid order is overdue first that came to this state at `at`; 0: in this state it never is."""
     if hold_state is HoldState.HELD:
-        return min(at + LOCKED_WITHIN_MS, paid_at + OUTBOUND_WITHIN_MS)
-    return paid_at + ROUTED_WITHIN_MS if hold_state in {HoldState.WAITING, HoldState.FROZEN} else 0
+        return min(at + policy.locked_alarm_ms, paid_at + policy.outbound_alarm_ms)
+    return paid_at + policy.routing_alarm_ms if hold_state in {HoldState.WAITING, HoldState.FROZEN} else 0
 
 
-def alarm_after(hold: Hold, hold_state: HoldState, at: int) -> int:
+def alarm_after(policy: OrderPolicy, hold: Hold, hold_state: HoldState, at: int) -> int:
     """Give when a paid order is overdue next that goes to this state. What was said of it is not said again."""
     if hold_state is not HoldState.HELD or hold.state is HoldState.HELD:
         return hold.alarm_at
-    return first_alarm(hold_state, hold.paid_at, at) if hold.alarm_at else 0
+    return first_alarm(policy, hold_state, hold.paid_at, at) if hold.alarm_at else 0
 
 
 def overdue(state: State, at: int) -> list[HoldOverdue]:
     """Say of each paid order that is overdue by now which limit it is past."""
     holds = state.holds
     due = state.alarms.due(((key, hold.alarm_at) for key, hold in holds.items()), at, ALARMS_PER_TICK_MAX)
-    return [_overdue(order_id, holds[order_id], at) for order_id in due]
+    within_ms = state.policy.outbound_alarm_ms
+    return [_overdue(order_id, holds[order_id], at, holds[order_id].paid_at + within_ms) for order_id in due]
 
 
-def _overdue(order_id: str, hold: Hold, at: int) -> HoldOverdue:
-    last_at = hold.paid_at + OUTBOUND_WITHIN_MS
+def _overdue(order_id: str, hold: Hold, at: int, last_at: int) -> HoldOverdue:
     limit = Limit.LOCKED if hold.state is HoldState.HELD else Limit.ROUTING
     if hold.alarm_at >= last_at:
         limit = Limit.OUTBOUND

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from pipeline.domain import order_policy
 from pipeline.domain.alarms import Alarms
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.events import (
@@ -24,6 +25,7 @@ from pipeline.domain.events import (
     WarehouseRegistered,
 )
 from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
+from pipeline.domain.order_events import OrderPolicySet
 from pipeline.domain.orders import SkuUnits, SubPool
 from pipeline.domain.reservation.balances import apart, move
 from pipeline.domain.reservation.facts import drop_pending, give_up, note, stock_fact, wait_for
@@ -36,6 +38,7 @@ from pipeline.domain.stock_events import HoldRegained, StockEvent
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from pipeline.domain.order_policy import OrderPolicy
     from pipeline.domain.reservation.values import Balance, Bundle, Flash, Inbound, Pending, Safety, Wait
 
 Event = (
@@ -54,6 +57,7 @@ Event = (
     | StockFeedRefused
     | NetworkFeedPassed
     | HoldRegained
+    | OrderPolicySet
     | StockEvent
 )
 Fact = Event | HoldNoted | AddressNoted | BuyerNoted
@@ -65,8 +69,8 @@ class State:
 
     `sub_stock` by `pool|sub-pool|SKU`, `in_transit` (units), `flashes`, `bundles` and `safety` by `pool|SKU`,
     `flash_buyers` (units that a buyer was given) by `pool|SKU|buyer`, `inbounds` by `pool|inbound id`, `pending` and
-    `apart` (where units are held, if not in stock) by order id, `waits` by `order id|SKU`. `alarms` and `index` follow
-    from these.
+    `apart` (where units are held, if not in stock) by order id, `waits` by `order id|SKU`,
+    `policies` by ORDERS. `alarms` and `index` follow from these.
     """
 
     stock: MutableMapping[str, Balance]
@@ -83,8 +87,14 @@ class State:
     waits: MutableMapping[str, Wait]
     apart: MutableMapping[str, SubPool]
     flash_buyers: MutableMapping[str, int]
+    policies: MutableMapping[str, OrderPolicy]
     alarms: Alarms = field(init=False, compare=False, default_factory=Alarms)
     index: Index = field(init=False, compare=False, default_factory=Index)
+
+    @property
+    def policy(self) -> OrderPolicy:
+        """The limits in force."""
+        return order_policy.in_force(self.policies)
 
 
 def ready(state: State) -> Index:
@@ -118,8 +128,8 @@ def evolve(state: State, fact: Fact) -> None:
             drop_pending(state, fact.order_id)
         case HoldRepeated() | OrderCancelled() | StockFeedRepeated():
             pass
-        case NetworkFeedPassed():
-            state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
+        case OrderPolicySet() | NetworkFeedPassed():
+            _note(state, fact)
         case WarehouseRegistered() | StockReceived() | StockAdjusted() | StockFeedRefused():
             state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
             _feed(state, fact)
@@ -127,6 +137,13 @@ def evolve(state: State, fact: Fact) -> None:
             note(state, fact)
         case _:
             stock_fact(state, fact)
+
+
+def _note(state: State, fact: OrderPolicySet | NetworkFeedPassed) -> None:
+    if isinstance(fact, OrderPolicySet):
+        state.policies[order_policy.ORDERS] = fact.policy
+    else:
+        state.feeds[f"{fact.pool}|{fact.feed_id}"] = fact.at
 
 
 def _change(state: State, pool: str, units: tuple[SkuUnits, ...], on_hand: int, held: int) -> None:
@@ -141,7 +158,7 @@ def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
     paid_at = alarm_at = 0
     if hold_state is not HoldState.TENTATIVE:
         paid_at = event.at if isinstance(event, HoldRegained) or event.paid_at is None else event.paid_at
-        alarm_at = first_alarm(hold_state, paid_at, event.at)
+        alarm_at = first_alarm(state.policy, hold_state, paid_at, event.at)
     state.holds[order_id] = Hold(hold_state, event.units, (), (), paid_at, alarm_at)
     state.alarms.note(order_id, alarm_at)
     if hold_state is HoldState.FROZEN:

@@ -165,10 +165,10 @@ def reported(state: State, command: ReportStop, standing: str) -> Iterator[MoveA
     """Take the answer to a stop: go on with the new parts, or with the old one. `standing`: where the order stands."""
     order_id, at, pool, name = command.order_id, command.at, command.pool, command.fulfilment_id
     move, route = state.moves.get(name), state.routes.get(order_id)
-    if move is None or route is None:
+    old = next((part for part in (() if route is None else route.outstanding) if part.fulfilment_id == name), None)
+    if move is None or route is None or old is None:
         yield RouteRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind="stop")
         return
-    old = next(part for part in route.outstanding if part.fulfilment_id == name)
     if not command.stopped:
         yield RerouteAbandoned(
             order_id=order_id, at=at, to_state=LEFT, pool=pool, fulfilment_id=name, reason=reasons.TOO_LATE

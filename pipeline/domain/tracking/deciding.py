@@ -8,10 +8,20 @@ and an event says so each time.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from pipeline.domain import reasons
-from pipeline.domain.commands import ConsumeHold, Report, ReportShipment, StopTracking, Tick, TrackShipment
+from pipeline.domain.commands import (
+    ConsumeHold,
+    ParcelCommand,
+    Report,
+    ReportShipment,
+    StopTracking,
+    Tick,
+    TrackShipment,
+)
+from pipeline.domain.order_events import policy_set
+from pipeline.domain.order_policy import SetOrderPolicy
 from pipeline.domain.orders import order_of
 from pipeline.domain.shipping_events import (
     ReportIgnored,
@@ -34,19 +44,21 @@ from pipeline.domain.tracking.state import (
     tracked,
 )
 
-if TYPE_CHECKING:
-    from pipeline.domain.commands import TrackingCommand
-
 __all__ = ["State", "decide", "evolve"]
 
 Answers = tuple[Event | ConsumeHold, ...]
 ALARMS_PER_TICK_MAX = 500
 
 
+TrackingCommand = ParcelCommand | Tick | SetOrderPolicy
+
+
 def decide(state: State, command: TrackingCommand) -> Answers:
     """Answers a command."""
     if isinstance(command, Tick):
         return _tick(state, command)
+    if isinstance(command, SetOrderPolicy):
+        return (policy_set(command),)
     shipment = state.shipments.get(command.fulfilment_id)
     match command:
         case ReportShipment():
@@ -98,13 +110,14 @@ def _track(state: State, command: TrackShipment) -> Answers:
     parked = state.parked.get(key)
     if parked is None:
         return (event,)
-    shipment = tracked(event)
+    silent_ms = state.policy.silent_alarm_ms
+    shipment = tracked(event, silent_ms)
     answers: list[Event | ConsumeHold] = [event]
     for report in sorted(parked.reports, key=_time):
         for answer in _report(key, shipment, report):
             answers.append(answer)
             if isinstance(answer, ShipmentMoved):
-                shipment = moved(shipment, answer)
+                shipment = moved(shipment, answer, silent_ms)
     return tuple(answers)
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
+from pipeline.domain import order_policy
 from pipeline.domain.alarms import Alarms
 from pipeline.domain.commands import Report
+from pipeline.domain.order_events import OrderPolicySet
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.shipping_events import (
     ReportIgnored,
@@ -23,13 +25,14 @@ from pipeline.domain.shipping_events import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
+    from pipeline.domain.order_policy import OrderPolicy
+
 PARKED_REPORTS_MAX = 32
 """Of the reports that come before their parcel, the newest so many are kept: a later one tells more."""
 
-SILENT_MS = 7 * 24 * 60 * 60 * 1000
-"""A parcel of which nothing was heard for so long is asked after. Source: the requirements (T10 of `orders.md`)."""
-
-Event = ShipmentTracked | ShipmentMoved | ShipmentSilent | ReportParked | ReportIgnored | TrackingStopped
+Event = (
+    ShipmentTracked | ShipmentMoved | ShipmentSilent | ReportParked | ReportIgnored | TrackingStopped | OrderPolicySet
+)
 
 
 class Status(StrEnum):
@@ -149,22 +152,31 @@ class ParkedReports(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`shipments` and `parked` (reports), both by fulfilment id; `alarms` follows from `shipments`."""
+    """`shipments` and `parked` (reports), both by fulfilment id, `policies` by ORDERS; `alarms` follows."""
 
     shipments: MutableMapping[str, Shipment]
     parked: MutableMapping[str, ParkedReports]
+    policies: MutableMapping[str, OrderPolicy]
     alarms: Alarms = field(init=False, compare=False, default_factory=Alarms)
+
+    @property
+    def policy(self) -> OrderPolicy:
+        """The limits in force."""
+        return order_policy.in_force(self.policies)
 
 
 def evolve(state: State, event: Event) -> None:
     """Apply an event."""
+    if isinstance(event, OrderPolicySet):
+        state.policies[order_policy.ORDERS] = event.policy
+        return
     key = event.fulfilment_id
     match event:
         case ShipmentTracked():
-            _put(state, key, tracked(event))
+            _put(state, key, tracked(event, state.policy.silent_alarm_ms))
             state.parked.pop(key, None)
         case ShipmentMoved():
-            _put(state, key, moved(state.shipments[key], event))
+            _put(state, key, moved(state.shipments[key], event, state.policy.silent_alarm_ms))
         case ShipmentSilent():
             _put(state, key, msgspec.structs.replace(state.shipments[key], alarm_at=0))
         case ReportParked():
@@ -183,15 +195,15 @@ def _put(state: State, key: str, shipment: Shipment) -> None:
     state.alarms.note(key, shipment.alarm_at)
 
 
-def tracked(event: ShipmentTracked) -> Shipment:
-    """Give the parcel that is followed from here on."""
-    alarm_at = event.at + SILENT_MS
+def tracked(event: ShipmentTracked, silent_ms: int) -> Shipment:
+    """Give the parcel that is followed from here on; it is silent for too long after `silent_ms`."""
+    alarm_at = event.at + silent_ms
     return Shipment(
         Status.WAITING, event.pool, event.carrier, event.waybill_no, event.parts, event.units, alarm_at=alarm_at
     )
 
 
-def moved(shipment: Shipment, event: ShipmentMoved) -> Shipment:
+def moved(shipment: Shipment, event: ShipmentMoved, silent_ms: int) -> Shipment:
     """Give the parcel after a move."""
     units, status = () if event.outbound else shipment.units, Status(event.to_state)
     return Shipment(
@@ -203,7 +215,7 @@ def moved(shipment: Shipment, event: ShipmentMoved) -> Shipment:
         units,
         event.at,
         event.report_id,
-        0 if status in ENDS else event.at + SILENT_MS,
+        0 if status in ENDS else event.at + silent_ms,
     )
 
 
