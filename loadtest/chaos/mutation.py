@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SEEDS = 20
-TARGETED_FAULTS, TARGETED_FAULTS_MIN = 2, 4
-"""Of each kind in a targeted run, and in all."""
+TARGETED_FAULTS = 2
+"""Of each kind in a targeted run, at least."""
 QUIET = "pause"
 """The fault of a targeted run whose mutant the load alone brings out."""
 REFUSES = "refuses to start"
@@ -198,7 +198,7 @@ def _given(name: str, seed: int, given: argparse.Namespace) -> list[str]:
     names = given.mutant or list(MUTANTS)
     mutant = find(names[seed % len(names)] if name == PRODUCT else name)
     kinds = {kind.name for kind in KINDS for wanted in mutant.faults if kind.name.startswith(wanted)} or {QUIET}
-    faults = max(TARGETED_FAULTS_MIN, len(kinds) * TARGETED_FAULTS)
+    faults = max(mutant.faults_min, len(kinds) * TARGETED_FAULTS)
     return ["--profile", "targeted", "--only", ",".join(sorted(kinds)), "--faults", str(faults), *more]
 
 

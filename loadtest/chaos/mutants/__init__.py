@@ -6,6 +6,8 @@ layer behind it, `harmless` says which; the product must hold with it, and break
 
 from __future__ import annotations
 
+from typing import Any
+
 from loadtest.chaos.mutants import carriers, groups, reading, rules, sinking, transactions
 from loadtest.chaos.mutants.change import SINK, WORKER, Change, Mutant
 from pipeline.errors import SettingsError
@@ -72,9 +74,9 @@ STARTS_ANEW = "whoever lost a partition without noticing has a transaction that 
 NOTHING_TORN = "a new epoch after every slow commit keeps late requests out of the next transaction"
 
 
-def _mutant(name: str, shown_by: str, *faults: str, harmless: str = "", simulated: str = "") -> Mutant:
+def _mutant(name: str, shown_by: str, *faults: str, **more: Any) -> Mutant:  # noqa: ANN401  fields of Mutant
     changes = tuple(_CHANGES[part] for part in name.split("+"))
-    return Mutant(name, changes, tuple(shown_by.split()), faults, harmless, simulated)
+    return Mutant(name, changes, tuple(shown_by.split()), faults, **more)
 
 
 _ALL = (
@@ -108,7 +110,7 @@ _ALL = (
     _mutant("produce-outside-transaction", "I6", *KILLS),
     _mutant("read-uncommitted", "I6 I3", *KILLS, simulated="read_uncommitted"),
     _mutant("restore-uncommitted", "I10", *KILLS, simulated="restore_uncommitted"),
-    _mutant("restore-without-require-stable", "I6", "zombie-in-commit", simulated="unstable_offsets"),
+    _mutant("restore-without-require-stable", "I6", "zombie-in-commit", simulated="unstable_offsets", faults_min=8),
     _mutant("restore-skips-last", "I8 I3 I1", *KILLS),
     _mutant("restore-stops-early", "I10", *KILLS),
     _mutant("tables-not-restored", "I3 I8", *KILLS),

@@ -31,3 +31,5 @@ class Mutant(NamedTuple):
     mutant that lacks the other layer as well."""
     simulated: str = ""
     """The mutant of `tests/simulation/mutants.py` that breaks the same."""
+    faults_min: int = 4
+    """So many faults has a targeted run at least: one whose moment is short needs more of them to be met."""
