@@ -11,8 +11,8 @@ from pipeline.topics import DAY_MS, Table
 RECEIVERS = Table(
     name="receivers",
     value=Receiver,
-    keeps="until the receiver's next order, two days at most; of the orders, six hours back",
+    keeps="until the receiver's next order, a day at most; of the orders, six hours back",
     entries_max=5_000_000,
     settled=Receiver.is_settled,
-    keep_ms=2 * DAY_MS,
+    keep_ms=DAY_MS,
 )
