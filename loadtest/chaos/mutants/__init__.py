@@ -80,7 +80,7 @@ def _mutant(name: str, shown_by: str, *faults: str, **more: Any) -> Mutant:  # n
 
 
 _ALL = (
-    _mutant("no-membership-check", "I6", "zombie", simulated="no_group_metadata"),
+    _mutant("no-membership-check", "I6", "zombie", simulated="no_group_metadata", faults_min=8),
     _mutant(
         "random-transactional-id",
         "I10",
