@@ -43,7 +43,9 @@ def transactional_producer(settings: Settings) -> confluent_kafka.Producer:
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_SECONDS * 1000,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 50,
+            # A commit sends what waits. Before it, each further batch costs the broker a request for each partition,
+            # and holds up those who read behind it until this transaction ends.
+            "linger.ms": 1000,
             "batch.size": 1024 * 1024,
             "retry.backoff.ms": RETRY_BACKOFF_MS,
             "message.max.bytes": RECORD_BYTES_MAX,
