@@ -93,12 +93,13 @@ ASIDE: Mapping[str, frozenset[str]] = {
         {
             *("HoldRepeated", "HoldConsumed", "OrderCancelled"),
             *("TrimRefused", "HoldExpedited", "HoldReaddressed", "HoldDecided"),
+            *("StockAdjusted", "StockFeedRefused"),
         }
     ),
     "routing.commands": frozenset(
         {
             *("AllocationSettled", "RouteRepeated", "RouteExpedited", "AddressChangeRefused"),
-            *("RerouteStarted", "PartRerouted", "RerouteAbandoned"),
+            *("RerouteStarted", "PartRerouted", "RerouteAbandoned", "ShelfStocked"),
             *("PartReleased", "ItemScanned", "ScanMismatched", "PartScannedOut"),
         }
     ),

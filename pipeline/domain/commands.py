@@ -98,12 +98,13 @@ class CancelHold(Command, frozen=True, kw_only=True):
 
 
 class ConsumeHold(Command, frozen=True, kw_only=True):
-    """A fulfilment order left its warehouse: its units are gone; from tracking."""
+    """A fulfilment order left its warehouse: its units are gone; from tracking, and from the warehouse's own scan."""
 
     pool: str
     order_id: str
     fulfilment_id: str
     units: tuple[SkuUnits, ...]
+    warehouse: str = ""
 
 
 class ReleaseHold(Command, frozen=True, kw_only=True):

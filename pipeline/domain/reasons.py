@@ -45,6 +45,8 @@ APPROVED_BY_SAME = "APPROVED_BY_SAME"
 # Holds.
 SHORTAGE = "SHORTAGE"
 WOULD_TAKE_HELD_UNITS = "WOULD_TAKE_HELD_UNITS"
+SHIPPED_UNHELD = "SHIPPED_UNHELD"
+"""A parcel left although its carrier had voided it, and no hold had its units any more."""
 NOT_ROUTABLE = "NOT_ROUTABLE"
 STOCK_PROTECTION = "STOCK_PROTECTION"
 """What is available is below the SKU's safety level."""

@@ -34,12 +34,17 @@ class CancelRoute(Command, frozen=True, kw_only=True):
 
 
 class SettleAllocation(Command, frozen=True, kw_only=True):
-    """A fulfilment order's units left the shelves (`shipped`) or stay on them."""
+    """A fulfilment order's units left the shelves (`shipped`) or stay on them.
+
+    `warehouse` and `units` say what shipped, should routing have settled it otherwise already.
+    """
 
     pool: str
     order_id: str
     fulfilment_id: str
     shipped: bool
+    warehouse: str = ""
+    units: tuple[SkuUnits, ...] = ()
 
 
 class StockShelf(Command, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 -- The time limits that were passed, one row each, the newest first: unpaid (30 min), review (12 min, 24 h), routing
--- (15 min), locked (2 h), outbound (4 h), refund (2 h), silent (a parcel, 7 days). Open: it has not come about since.
+-- (15 min), locked (2 h), outbound (4 h), refund (2 h), silent (a parcel, 7 days);
+-- and unheld: a parcel that left although its carrier had voided it, whose units others hold. Open: it has not come about since.
 CREATE OR REPLACE VIEW alarms AS
 SELECT
     raised.at AS raised_at,
@@ -8,6 +9,7 @@ SELECT
         raised.event = 'ReviewOverdue', 'review',
         raised.event = 'RefundOverdue', 'refund',
         raised.event = 'ShipmentSilent', 'silent',
+        raised.event = 'StockFeedRefused', 'unheld',
         JSONExtractString(raised.facts, 'limit')
     ) AS alarm,
     if(raised.event = 'OrderUnpaidTooLong' OR JSONExtractString(raised.facts, 'level') = 'warn', 'yellow', 'red') AS level,
@@ -21,6 +23,7 @@ SELECT
         alarm = 'review', later.reviewed,
         alarm = 'refund', later.refunded,
         alarm = 'silent', later.moved,
+        alarm = 'unheld', 0,
         alarm = 'routing', later.routed,
         later.outbound
     ) AS is_open
@@ -39,6 +42,7 @@ FROM
         offset + 1 AS raised_offset
     FROM order_events
     WHERE event IN ('OrderUnpaidTooLong', 'ReviewOverdue', 'RefundOverdue', 'HoldOverdue', 'ShipmentSilent')
+        OR (event = 'StockFeedRefused' AND reason = 'SHIPPED_UNHELD')
     LIMIT 1 BY id
 ) AS raised
 LEFT JOIN

@@ -76,7 +76,14 @@ routing_commands = st.one_of(
     routed_orders,
     st.builds(CancelRoute, at=times, pool=pools, order_id=order_ids, reason=reasons),
     st.builds(
-        SettleAllocation, at=times, pool=pools, order_id=order_ids, fulfilment_id=fulfilments, shipped=st.booleans()
+        SettleAllocation,
+        at=times,
+        pool=pools,
+        order_id=order_ids,
+        fulfilment_id=fulfilments,
+        shipped=st.booleans(),
+        warehouse=st.just("") | warehouses,
+        units=some_units,
     ),
     stocked,
     st.builds(

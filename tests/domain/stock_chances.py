@@ -105,7 +105,9 @@ def _about(chance: random.Random, at: int, order_id: str, step: int) -> Command:
             ExpediteHold(at=at, pool=POOL, order_id=order_id, priority=chance.randint(0, 9)),
             ReplaceAddress(at=at, pool=POOL, order_id=order_id, ship_to=SHIP_TO),
             ConsumeHold(at=at, pool=POOL, order_id=order_id, fulfilment_id=fulfilment_id, units=units[:1]),
-            ConsumeHold(at=at, pool=POOL, order_id=order_id, fulfilment_id=fulfilment_id, units=units),
+            ConsumeHold(
+                at=at, pool=POOL, order_id=order_id, fulfilment_id=fulfilment_id, units=units, warehouse="w"[step % 3 :]
+            ),
             ReleaseHold(
                 at=at, pool=POOL, order_id=order_id, fulfilment_id=fulfilment_id, units=units[:1], reason="buyer"
             ),

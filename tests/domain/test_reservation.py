@@ -19,7 +19,6 @@ from pipeline.domain.orders import SkuUnits
 from pipeline.domain.reservation import deciding as reservation
 from pipeline.domain.reservation.feeds import WAREHOUSES_PER_POOL_MAX
 from pipeline.domain.reservation.holds import SHORT_NAMED_MAX
-from pipeline.domain.routing_commands import SettleAllocation
 from tests.domain.folding import names, requests
 from tests.domain.orders import NOON, POOL, SHIP_TO, order_id, units
 from tests.domain.stages import folded
@@ -230,16 +229,3 @@ def test_requests_to_routing_name_what_reservation_saw() -> None:
     stage = stocked(X=5)
     (route,) = requests(stage.tell(place(X=3)))
     assert (route.units, route.ship_to) == (units(X=3), SHIP_TO)  # type: ignore[attr-defined]
-
-
-def test_a_parcel_that_leaves_when_another_took_its_units_takes_what_stands_for_it_off_its_shelf() -> None:
-    stage = folded("reservation")
-    for command in (open_warehouse(), receive(X=5), place(X=2), consume(1, X=2)):
-        stage.tell(command)
-    late = stage.tell(consume(10_001, X=2))
-    assert names(late) == ["HoldRepeated", "SettleAllocation"]
-    assert requests(late) == [
-        SettleAllocation(at=NOON, pool=POOL, order_id=A, fulfilment_id=f"{A}-10001", shipped=True)
-    ]
-    assert names(stage.tell(consume(1, X=2))) == ["HoldRepeated"]
-    assert stage.state.stock[f"{POOL}|X"].on_hand == 3

@@ -65,6 +65,7 @@ def test_the_first_sign_that_it_left_consumes_its_units_and_no_other_does() -> N
         order_id=order_id("A"),
         fulfilment_id=KEY,
         units=TRACK.fulfilment.units,
+        warehouse=TRACK.fulfilment.warehouse,
     )
     (moved,) = stage.tell(report(Report.IN_TRANSIT, 2))
     assert not moved.outbound

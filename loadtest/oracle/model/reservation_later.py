@@ -22,6 +22,7 @@ from loadtest.oracle.model.reservation_stock import (
     balance,
     change,
     give_up,
+    restock,
     serve,
     sums,
     waited_for,
@@ -57,8 +58,8 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     hold = tables["holds"].get(order_id)
     if hold is None or not _is_open(hold, command) or not _are_there(hold, command):
         answers.tell("HoldRepeated", order_id)
-        if hold is not None and _is_open(hold, command):
-            answers.ask("SettleAllocation", command["fulfilment_id"])
+        if hold is not None and (_is_open(hold, command) or part in hold[3]):
+            _settle_unheld(tables, command, answers, is_open=_is_open(hold, command))
         return
     state, open_units, consumed, released, *limits = hold
     left = sums(open_units)
@@ -69,8 +70,8 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     is_apart = order_id in tables["holds_apart"]
     if not still:
         tables["holds_apart"].pop(order_id, None)
-    answers.ask("SettleAllocation", command["fulfilment_id"])
     ships = command["command"] == "ConsumeHold"
+    answers.ask("SettleAllocation", command["fulfilment_id"], units if ships else ())
     change(tables, (pool, FLASH if is_apart else STOCK), units, -1 if ships else 0, -1)
     if ships:
         answers.tell("HoldConsumed", order_id, "consumed")
@@ -83,6 +84,28 @@ def settle(tables: Tables, command: Command, answers: Answers) -> None:
     tables["holds"][order_id] = [state, still, consumed, [*released, part], *limits]
     freed = [f"{pool}|{sku}" for sku, _ in units]
     serve(tables, answers, (), back_from_flash(tables, answers, pool, units) if is_apart else freed)
+
+
+def _settle_unheld(tables: Tables, command: Command, answers: Answers, *, is_open: bool) -> None:
+    """Take the units of a parcel that left, and whose hold was released or used up, off what is free; once."""
+    pool, part, units = command["pool"], command["fulfilment_id"], command["units"]
+    if command["command"] == "ReleaseHold":
+        if is_open:
+            answers.ask("SettleAllocation", part)
+        return
+    if f"{pool}|shipped|{part}" in tables["feeds"]:
+        return
+    tables["feeds"][f"{pool}|shipped|{part}"] = command["at"]
+    balances = [(balance(tables, pool, STOCK, sku), count) for sku, count in units]
+    if not command.get("warehouse") or any(on_hand - held < count for (on_hand, held), count in balances):
+        answers.tell("StockFeedRefused", command["order_id"])
+        answers.ask("SettleAllocation", part)
+        return
+    for sku, count in units:
+        answers.tell("StockAdjusted", command["order_id"])
+        change(tables, (pool, STOCK), [[sku, count]], -1, 0)
+    answers.ask("SettleAllocation", part, units)
+    restock(tables, command, [sku for sku, _ in units])
 
 
 def expedite(tables: Tables, command: Command, answers: Answers) -> None:

@@ -154,6 +154,12 @@ def _settle(tables: Tables, command: Command, answers: Answers) -> None:
     part = next((part for part in route[2] if part[0] == settled), None) if route else None
     if route is None or part is None:
         answers.tell("RouteRepeated", order_id, standing(route))
+        if command["shipped"] and command.get("warehouse"):
+            answers.tell("ShelfStocked", order_id)
+            for sku, count in command["units"]:
+                key = f"{command['pool']}|{command['warehouse']}|{sku}"
+                on_hand, allocated = tables["shelves"].get(key, (0, 0))
+                tables["shelves"][key] = [on_hand - count, allocated]
         return
     answers.tell("AllocationSettled", order_id, "shipped" if command["shipped"] else "freed")
     tables["routes"][order_id] = [route[0], route[1], [other for other in route[2] if other is not part]]

@@ -1,6 +1,7 @@
 """What tracking must do.
 
-A shipment: [status, pool, carrier, number, parts, units not yet gone, at, report id, when it is silent for too long].
+A shipment: [status, pool, carrier, number, parts, units not yet gone, at, report id, when it is silent for too long,
+warehouse until it has left].
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _tick(tables: Tables, at: int, answers: Answers) -> None:
     silent = sorted((one[8], key) for key, one in tables["shipments"].items() if 0 < one[8] <= at)
     for _, key in silent[:TOLD_MAX]:
         answers.tell("ShipmentSilent", order_of(key), tables["shipments"][key][0])
-        tables["shipments"][key] = [*tables["shipments"][key][:8], 0]
+        tables["shipments"][key] = [*tables["shipments"][key][:8], 0, tables["shipments"][key][9]]
 
 
 def _park(tables: Tables, key: str, report: Report, answers: Answers) -> None:
@@ -97,7 +98,7 @@ def _park(tables: Tables, key: str, report: Report, answers: Answers) -> None:
 
 def _report(key: str, shipment: Shipment, report: Report, answers: Answers, patience: int) -> Shipment:
     """Take a report; gives the shipment as it is then."""
-    status, pool, carrier, number, parts, units, last_at, last_id, _ = shipment
+    status, pool, carrier, number, parts, units, last_at, last_id, _, warehouse = shipment
     at, report_id = report[:2]
     to = MOVES[status].get(report[2])
     if to is None or (report_id and report_id == last_id) or at < last_at:
@@ -106,15 +107,15 @@ def _report(key: str, shipment: Shipment, report: Report, answers: Answers, pati
     answers.tell("ShipmentMoved", order_of(key), to)
     if units and to not in AT_THE_WAREHOUSE:
         answers.ask("ConsumeHold", key, units)
-        units = []
-    return [to, pool, carrier, number, parts, units, at, report_id, 0 if to in ENDS else at + patience]
+        units, warehouse = [], ""
+    return [to, pool, carrier, number, parts, units, at, report_id, 0 if to in ENDS else at + patience, warehouse]
 
 
 def _track(tables: Tables, command: Command, answers: Answers, patience: int) -> None:
     key, what = command["fulfilment_id"], command["fulfilment"]
     answers.tell("ShipmentTracked", what["order_id"], WAITING)
     shipment = [WAITING, what["pool"], command["carrier"], command["waybill_no"], what["parts"], what["units"], 0, ""]
-    shipment.append(command["at"] + patience)
+    shipment += [command["at"] + patience, what["warehouse"]]
     for report in sorted(tables["parked_reports"].pop(key, [[]])[0], key=lambda report: (report[0], report[1])):
         shipment = _report(key, shipment, report, answers, patience)
     tables["shipments"][key] = shipment
@@ -127,4 +128,4 @@ def _stop(tables: Tables, key: str, shipment: Shipment | None, answers: Answers)
     answers.tell("TrackingStopped", order_of(key), STOPPED)
     for _ in tables["parked_reports"].pop(key, [[]])[0]:
         answers.tell("ReportIgnored", order_of(key), STOPPED)
-    tables["shipments"][key] = [STOPPED, "", "", "", 0, [], 0, "", 0]
+    tables["shipments"][key] = [STOPPED, "", "", "", 0, [], 0, "", 0, ""]

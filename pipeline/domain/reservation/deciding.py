@@ -40,6 +40,7 @@ from pipeline.domain.reservation.feeds import feed
 from pipeline.domain.reservation.holds import cancel_unrouted, confirm, decide_frozen, place, set_free
 from pipeline.domain.reservation.state import State, evolve, part_of, ready
 from pipeline.domain.reservation.ticks import tick
+from pipeline.domain.reservation.unheld import NOT_OUTSTANDING, unheld
 from pipeline.domain.reservation.values import EMPTY, HoldState
 from pipeline.domain.routing_commands import CancelRoute, RouteOrder, SettleAllocation
 from pipeline.domain.stock_commands import (
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
     from pipeline.domain.reservation.values import Hold
 
 __all__ = ["State", "StockCommand", "decide", "evolve"]
-
-NOT_OUTSTANDING = "not outstanding"
 
 StockCommand = (
     PlaceHold
@@ -169,17 +168,21 @@ def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answers:
     order_id, pool, at, fulfilment_id = command.order_id, command.pool, command.at, command.fulfilment_id
     hold = state.holds.get(order_id)
     answer = _first_answer(hold, command)
-    if answer == NOT_OUTSTANDING:
-        # A parcel left although its stop was confirmed, and took the units: what stands for them on a shelf goes too.
-        gone = SettleAllocation(at=at, pool=pool, order_id=order_id, fulfilment_id=fulfilment_id, shipped=True)
-        return repeated(command, order_id, answer), gone
     if hold is None or answer:
-        return (repeated(command, order_id, answer),)
-    consumed = isinstance(command, ConsumeHold)
-    settle = SettleAllocation(at=at, pool=pool, order_id=order_id, fulfilment_id=fulfilment_id, shipped=consumed)
+        return unheld(state, command, answer)
     if isinstance(command, ConsumeHold):
         units = command.units
-        return HoldConsumed(order_id=order_id, at=at, pool=pool, fulfilment_id=fulfilment_id, units=units), settle
+        gone = SettleAllocation(
+            at=at,
+            pool=pool,
+            order_id=order_id,
+            fulfilment_id=fulfilment_id,
+            shipped=True,
+            warehouse=command.warehouse,
+            units=units,
+        )
+        return HoldConsumed(order_id=order_id, at=at, pool=pool, fulfilment_id=fulfilment_id, units=units), gone
+    settle = SettleAllocation(at=at, pool=pool, order_id=order_id, fulfilment_id=fulfilment_id, shipped=False)
     released = HoldReleased(
         order_id=order_id, at=at, pool=pool, fulfilment_id=fulfilment_id, units=command.units, reason=command.reason
     )

@@ -230,7 +230,8 @@ def _settle(state: State, command: SettleAllocation) -> Answers:
     order_id, settled = command.order_id, command.fulfilment_id
     route = state.routes.get(order_id)
     if route is None or all(part.fulfilment_id != settled for part in route.outstanding):
-        return (_repeated(command, _standing(route), "settle"),)
+        again = _repeated(command, _standing(route), "settle")
+        return (again, _left_anyhow(command)) if command.shipped and command.warehouse else (again,)
     return (
         AllocationSettled(
             order_id=order_id,
@@ -239,6 +240,14 @@ def _settle(state: State, command: SettleAllocation) -> Answers:
             pool=command.pool,
             fulfilment_id=settled,
         ),
+    )
+
+
+def _left_anyhow(command: SettleAllocation) -> ShelfStocked:
+    """Take a part's units off its shelf that was to stay there, and shipped."""
+    units = tuple([SkuUnits(unit.sku, -unit.units) for unit in command.units])
+    return ShelfStocked(
+        order_id=command.order_id, at=command.at, pool=command.pool, warehouse=command.warehouse, units=units
     )
 
 

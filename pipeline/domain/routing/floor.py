@@ -234,5 +234,7 @@ def scanned_out(state: State, command: ScanOutbound, standing: str) -> tuple[Sca
         PartScannedOut(
             order_id=order_id, at=at, pool=pool, fulfilment_id=name, warehouse=part.warehouse, scan_id=command.scan_id
         ),
-        ConsumeHold(at=at, pool=pool, order_id=order_id, fulfilment_id=name, units=part.units),
+        ConsumeHold(
+            at=at, pool=pool, order_id=order_id, fulfilment_id=name, units=part.units, warehouse=part.warehouse
+        ),
     )

@@ -167,7 +167,14 @@ def _report(key: str, shipment: Shipment, report: ReportShipment | ParkedReport)
     )
     if not outbound:
         return (event,)
-    consume = ConsumeHold(at=report.at, pool=shipment.pool, order_id=order_id, fulfilment_id=key, units=shipment.units)
+    consume = ConsumeHold(
+        at=report.at,
+        pool=shipment.pool,
+        order_id=order_id,
+        fulfilment_id=key,
+        units=shipment.units,
+        warehouse=shipment.warehouse,
+    )
     return event, consume
 
 

@@ -124,6 +124,9 @@ class Shipment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     alarm_at: int = 0
     """When it has been silent for too long (ms UTC); 0: it has come to its end, or was said to be."""
 
+    warehouse: str = ""
+    """Where it is, until it has left."""
+
     def is_settled(self) -> bool:
         """Say whether the parcel has come to its end; one that was signed may still be returned."""
         return self.status in ENDS
@@ -199,7 +202,14 @@ def tracked(event: ShipmentTracked, silent_ms: int) -> Shipment:
     """Give the parcel that is followed from here on; it is silent for too long after `silent_ms`."""
     alarm_at = event.at + silent_ms
     return Shipment(
-        Status.WAITING, event.pool, event.carrier, event.waybill_no, event.parts, event.units, alarm_at=alarm_at
+        Status.WAITING,
+        event.pool,
+        event.carrier,
+        event.waybill_no,
+        event.parts,
+        event.units,
+        alarm_at=alarm_at,
+        warehouse=event.warehouse,
     )
 
 
@@ -216,6 +226,7 @@ def moved(shipment: Shipment, event: ShipmentMoved, silent_ms: int) -> Shipment:
         event.at,
         event.report_id,
         0 if status in ENDS else event.at + silent_ms,
+        "" if event.outbound else shipment.warehouse,
     )
 
 
