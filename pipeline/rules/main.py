@@ -91,9 +91,6 @@ def _look(versions: Sequence[Version], asked: argparse.Namespace) -> None:
 
 
 def _try(settings: Settings, asked: argparse.Namespace) -> None:
-    if not 0 < asked.last <= shadow.LAST_MAX:
-        message = f"--last: from 1 to {shadow.LAST_MAX} (it is {asked.last})"
-        raise RulesError(message)
     book, versions = read_file(asked.file), read_log(settings)
     found = shadow.replay(versions[-1].book if versions else Book(), book, shadow.past_orders(settings, asked.last))
     if not asked.json:
@@ -103,9 +100,6 @@ def _try(settings: Settings, asked: argparse.Namespace) -> None:
 
 def _change(settings: Settings, asked: argparse.Namespace) -> None:
     at = now_ms() if asked.at is None else asked.at
-    if not 0 <= at <= TIME_MS_MAX:
-        message = f"--at: from 0 to {TIME_MS_MAX} (it is {at})"
-        raise RulesError(message)
     said = Said(at, asked.author, asked.approver, asked.note)
     make: Callable[[Sequence[Version]], Version | None]
     if asked.command == "activate":
@@ -130,6 +124,19 @@ def _print(as_json: bool, found: object, table: Table) -> None:  # noqa: FBT001 
     console.print(table)
 
 
+def _between(least: int, most: int, text: str) -> int:
+    """Read a number of an option."""
+    try:
+        found = int(text)
+    except ValueError:
+        message = f"{text} is no whole number"
+        raise argparse.ArgumentTypeError(message) from None
+    if not least <= found <= most:
+        message = f"from {least} to {most} (it is {found})"
+        raise argparse.ArgumentTypeError(message)
+    return found
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline rules", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -142,7 +149,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a file; needs no server")
     tried = commands.add_parser("try", help="say what a file's rules would do with past orders; changes nothing")
     tried.add_argument(
-        "--last", type=int, default=shadow.LAST_DEFAULT, help="so many submissions of orders (%(default)s)"
+        "--last",
+        type=partial(_between, 1, shadow.LAST_MAX),
+        default=shadow.LAST_DEFAULT,
+        help="so many submissions of orders (%(default)s)",
     )
     activate = commands.add_parser("activate", help="put a file's rules into effect")
     switch = commands.add_parser("switch", help="switch a rule on or off")
@@ -163,5 +173,9 @@ def _parser() -> argparse.ArgumentParser:
             help="look again at all that rules hold: what none holds now goes on",
         )
         parsed.add_argument("--note", default="", help="why")
-        parsed.add_argument("--at", type=int, help="when, in ms UTC, where a replay has a time of its own (now)")
+        parsed.add_argument(
+            "--at",
+            type=partial(_between, 0, TIME_MS_MAX),
+            help="when, in ms UTC, where a replay has a time of its own (now)",
+        )
     return parser

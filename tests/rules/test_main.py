@@ -40,6 +40,24 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path: Path, capsys
     assert "are allowed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("try {} --last 0", "--last: from 1 to "),
+        ("try {} --last ten", "--last: ten is no whole number"),
+        ("switch r off --author ann --at -5", "--at: from 0 to "),
+        ("activate {} --author ann --at 99999999999999999", "(it is 99999999999999999)"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_before_any_server_is_asked(
+    capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["rules", *text.format("book.json").split()])
+    assert refused.value.code == 2
+    assert says in capsys.readouterr().err
+
+
 def test_a_change_without_an_author_is_no_call(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["rules", "rollback", "1"])
