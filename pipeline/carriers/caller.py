@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 import uuid
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 CALL_TIMEOUT_SECONDS = 3.0
 """After that long nobody knows what became of a call, and the next one is a query."""
-CONNECTIONS_MAX = 512
-"""At once, to one carrier. With more calls than that at once, some would time out while they wait for a connection."""
 KEEP_ALIVE_SECONDS = 15.0
 """Less than the 60 s for which servers commonly keep an idle connection: a call must not meet one that is closing."""
 
@@ -40,10 +37,7 @@ async def connect(settings: Settings) -> AsyncIterator[Callable[[CallCarrier], A
     nothing that the world does.
     """
     carriers = open_carriers(settings)
-    posters = {
-        name: Poster(carrier.url, CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, ANSWER_BYTES_MAX)
-        for name, carrier in carriers.items()
-    }
+    posters = {name: Poster(carrier.url, KEEP_ALIVE_SECONDS, ANSWER_BYTES_MAX) for name, carrier in carriers.items()}
     try:
         yield _Caller(posters, carriers).call
     finally:
@@ -118,8 +112,7 @@ class _Caller:
         except PoisonError as error:
             return Reading(Answer.REFUSED, reason=str(error))
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
-                status, body, _ = await self._posters[command.carrier].post(form)
+            status, body, _ = await self._posters[command.carrier].post(form, CALL_TIMEOUT_SECONDS)
         except TimeoutError:
             return Reading(Answer.UNKNOWN, reason=f"no answer within {CALL_TIMEOUT_SECONDS:g} s")
         except TransientError as error:

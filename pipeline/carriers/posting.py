@@ -18,12 +18,12 @@ FORM = "application/x-www-form-urlencoded;charset=UTF-8"
 
 
 class Poster:
-    """The connections to one address. `keep_seconds`: how long an idle one is used again.
+    """The connections to one address, one for each call under way. `keep_seconds`: how long an idle one is used again.
 
     Raises SettingsError for a URL that cannot be posted to.
     """
 
-    def __init__(self, url: str, connections_max: int, keep_seconds: float, answer_bytes_max: int) -> None:
+    def __init__(self, url: str, keep_seconds: float, answer_bytes_max: int) -> None:
         place = URL(url)
         if place.scheme not in {"http", "https"} or not place.host or place.user is not None:
             message = f"HOLDFAST_CARRIER_URL: {url!r} is no http or https address without a user"
@@ -34,28 +34,31 @@ class Poster:
             f"POST {place.raw_path_qs} HTTP/1.1\r\nHost: {place.host_port_subcomponent}\r\n"
             f"Content-Type: {FORM}\r\nAccept-Encoding: identity\r\nContent-Length: "
         ).encode("ascii")
-        self._free = asyncio.Semaphore(connections_max)
         self._keep_seconds = keep_seconds
         self._answer_bytes_max = answer_bytes_max
         self._idle: list[_Connection] = []
         self._loop = asyncio.get_running_loop()
 
-    async def post(self, form: bytes) -> HttpAnswer:
+    async def post(self, form: bytes, timeout_seconds: float) -> HttpAnswer:
         """Post once; nothing is sent again. A call that is given up takes its connection with it.
 
-        Raises TransientError for what is no answer and OSError where there is no connection.
+        Raises TimeoutError, TransientError for what is no answer and OSError where there is no connection.
         """
-        async with self._free:
-            connection = self._kept() or await self._connect()
-            try:
-                answer = await connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(form), form))
-            finally:
-                if connection.reusable:
-                    connection.idle_since = self._loop.time()
-                    self._idle.append(connection)
-                else:
-                    connection.abort()
-        return answer
+        gives_up_at = self._loop.time() + timeout_seconds
+        connection = self._kept()
+        if connection is None:
+            async with asyncio.timeout_at(gives_up_at):
+                connection = await self._connect()
+        timer = self._loop.call_at(gives_up_at, connection.give_up)
+        try:
+            return await connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(form), form))
+        finally:
+            timer.cancel()
+            if connection.reusable:
+                connection.idle_since = self._loop.time()
+                self._idle.append(connection)
+            else:
+                connection.abort()
 
     def close(self) -> None:
         """Hang up."""
@@ -101,6 +104,10 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         self.reusable = False
         self._transport.abort()
+
+    def give_up(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)

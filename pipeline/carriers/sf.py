@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Any
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import orjson
@@ -57,6 +59,12 @@ for _kept in ".-*_":
 _ESCAPES[ord(" ")] = "+"
 
 
+_PLAIN, _WORDS = re.compile(rb"[A-Za-z0-9.*_-]*"), re.compile(r"[A-Za-z0-9.*_ -]*")
+
+REPEATED_MAX = 4096
+"""Senders, places and SKUs that are encoded once and not for every order."""
+
+
 class Sender(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who sends from a warehouse, as SF's courier is told."""
 
@@ -81,7 +89,7 @@ class SF(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self, command: CallCarrier, at_ms: int, request_id: str) -> bytes:
         """Give the signed form. Raises PoisonError for a create without a receiver."""
-        message = url_encoded(orjson.dumps(self._message(command)))
+        message = self._message(command)
         signature = digest(message, at_ms, self.check_word)
         text = (
             f"partnerID={url_encoded(self.partner_id.encode())}&requestID={request_id}"
@@ -107,42 +115,33 @@ class SF(msgspec.Struct, frozen=True, kw_only=True):
             return Reading(Answer.UNKNOWN, reason=_short(f"the answer cannot be read: {error}"))
         return _failed(command.kind, result)
 
-    def _message(self, command: CallCarrier) -> dict[str, Any]:
+    def _message(self, command: CallCarrier) -> str:
+        """Give the message as JSON, URL-encoded."""
+        key = _json(command.key)
         if command.kind is CallKind.QUERY:
-            return {"language": "zh-CN", "orderId": command.key}
+            return _QUERY % key
         if command.kind is CallKind.VOID:
-            return {"language": "zh-CN", "orderId": command.key, "dealType": CANCEL}
+            return _VOID % key
         if command.ship_to is None:
             raise PoisonError(reasons.INVALID, "a create needs a receiver", "ship_to")
         receiver, sender = command.ship_to, self.senders.get(command.warehouse)
-        return {
-            "language": "zh-CN",
-            "orderId": command.key,
-            "cargoDetails": [{"name": line.sku, "count": line.units} for line in command.units],
-            "contactInfoList": [
-                _contact(SENDER, sender or Sender(contact=command.warehouse, address=command.warehouse)),
-                {
-                    "contactType": RECEIVER,
-                    "contact": receiver.name,
-                    "mobile": receiver.phone,
-                    "country": "CN",
-                    "province": receiver.province,
-                    "city": receiver.city,
-                    "county": receiver.district,
-                    "address": receiver.address_detail,
-                },
-            ],
-            "monthlyCard": self.monthly_card,
-            "payMethod": 1,
-            "expressTypeId": 1,
-            "parcelQty": 1,
-            "isGenWaybillNo": 1,
-        }
+        return _CREATE % (
+            key,
+            _COMMA.join([_CARGO % (_repeated(line.sku), line.units) for line in command.units]),
+            _contact(sender or Sender(contact=command.warehouse, address=command.warehouse)),
+            _json(receiver.name),
+            _json(receiver.phone),
+            _repeated(receiver.province),
+            _repeated(receiver.city),
+            _repeated(receiver.district),
+            _json(receiver.address_detail),
+            _repeated(self.monthly_card),
+        )
 
 
 def url_encoded(text: bytes) -> str:
     """Encode as Java's URLEncoder does: `*` stays, `~` is `%7E`, a space `+`. Byte by byte, so parts can be joined."""
-    return "".join([_ESCAPES[byte] for byte in text])
+    return text.decode("ascii") if _PLAIN.fullmatch(text) else "".join(map(_ESCAPES.__getitem__, text))
 
 
 def digest(encoded_message: str, at_ms: int, check_word: str) -> str:
@@ -151,8 +150,34 @@ def digest(encoded_message: str, at_ms: int, check_word: str) -> str:
     return base64.b64encode(hashlib.md5(signed, usedforsecurity=False).digest()).decode("ascii")
 
 
-def _contact(kind: int, sender: Sender) -> dict[str, Any]:
-    return {"contactType": kind, "country": "CN", **msgspec.structs.asdict(sender)}
+def _json(text: str) -> str:
+    """Give a text as JSON, URL-encoded."""
+    return f"%22{text.replace(' ', '+')}%22" if _WORDS.fullmatch(text) else url_encoded(orjson.dumps(text))
+
+
+_repeated = lru_cache(REPEATED_MAX)(_json)
+
+
+@lru_cache(REPEATED_MAX)
+def _contact(sender: Sender) -> str:
+    contact = {"contactType": SENDER, "country": "CN", **msgspec.structs.asdict(sender)}
+    return url_encoded(orjson.dumps(contact))
+
+
+def _template(message: str) -> str:
+    """URL-encode the parts of a message that never change. `~` stands for a value."""
+    return url_encoded(message.encode()).replace("%", "%%").replace("%%7E", "%s")
+
+
+_COMMA = url_encoded(b",")
+_QUERY = _template('{"language":"zh-CN","orderId":~}')
+_VOID = _template(f'{{"language":"zh-CN","orderId":~,"dealType":{CANCEL}}}')
+_CARGO = _template('{"name":~,"count":~}')
+_CREATE = _template(
+    '{"language":"zh-CN","orderId":~,"cargoDetails":[~],"contactInfoList":[~,'
+    f'{{"contactType":{RECEIVER},"contact":~,"mobile":~,"country":"CN","province":~,"city":~,"county":~,"address":~}}],'
+    '"monthlyCard":~,"payMethod":1,"expressTypeId":1,"parcelQty":1,"isGenWaybillNo":1}'
+)
 
 
 # --- answers ---

@@ -44,11 +44,9 @@ class Server(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def posting(
-    server: Server, connections_max: int = 4, keep_seconds: float = KEEP_SECONDS
-) -> AsyncIterator[Poster]:
+async def posting(server: Server, keep_seconds: float = KEEP_SECONDS) -> AsyncIterator[Poster]:
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    poster = Poster(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/a?b", connections_max, keep_seconds, 64)
+    poster = Poster(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/a?b", keep_seconds, 64)
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             yield poster
@@ -74,8 +72,8 @@ def connections_after(two_posts: bytes, keep_seconds: float = KEEP_SECONDS) -> i
     async def run() -> int:
         server = Server(answering(two_posts))
         async with posting(server, keep_seconds=keep_seconds) as poster:
-            await poster.post(b"1")
-            await poster.post(b"2")
+            await poster.post(b"1", DEADLINE_SECONDS)
+            await poster.post(b"2", DEADLINE_SECONDS)
         return len(server.transports)
 
     return asyncio.run(run())
@@ -85,7 +83,7 @@ def test_a_form_is_sent_whole_with_its_type_and_length() -> None:
     async def run() -> bytes:
         server = Server(answering(ANSWER))
         async with posting(server) as poster:
-            assert (await poster.post(b"a=1")).body == b"{}"
+            assert (await poster.post(b"a=1", DEADLINE_SECONDS)).body == b"{}"
         return server.requests[0]
 
     head, _, form = asyncio.run(run()).partition(b"\r\n\r\n")
@@ -112,41 +110,24 @@ def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
     async def run() -> int:
         server = Server(answering(ANSWER))
         async with posting(server) as poster:
-            await poster.post(b"1")
+            await poster.post(b"1", DEADLINE_SECONDS)
             (kept,) = poster._idle  # noqa: SLF001  whether it is noticed is what this test waits for
             server.transports[0].close()
             await until(lambda: not kept.reusable)
-            await poster.post(b"2")
+            await poster.post(b"2", DEADLINE_SECONDS)
         return len(server.transports)
 
     assert asyncio.run(run()) == 2
 
 
-def test_calls_beyond_the_bound_wait_for_a_connection() -> None:
-    async def run() -> tuple[int, int]:
-        server = Server(lambda _transport: None)
-        async with posting(server, connections_max=3) as poster:
-            calls = [asyncio.create_task(poster.post(b"1")) for _ in range(10)]
-            await until(lambda: len(server.requests) >= 3)
-            waiting = len(server.requests)
-            server.answer = answering(ANSWER)
-            for transport in server.transports[:3]:
-                transport.write(ANSWER)
-            await asyncio.gather(*calls)
-        return waiting, len(server.transports)
-
-    assert asyncio.run(run()) == (3, 3)
-
-
 def test_a_call_that_is_given_up_takes_its_connection_with_it() -> None:
     async def run() -> list[bytes]:
         server = Server(lambda _transport: None)
-        async with posting(server, connections_max=1) as poster:
+        async with posting(server) as poster:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await poster.post(b"1")
+                await poster.post(b"1", 0.05)
             server.answer = answering(ANSWER)
-            await poster.post(b"2")
+            await poster.post(b"2", DEADLINE_SECONDS)
         return [request[-1:] for request in server.requests]
 
     assert asyncio.run(run()) == [b"1", b"2"]
@@ -155,7 +136,7 @@ def test_a_call_that_is_given_up_takes_its_connection_with_it() -> None:
 def test_a_server_that_hangs_up_is_named() -> None:
     async def run() -> None:
         async with posting(Server(lambda transport: transport.abort())) as poster:
-            await poster.post(b"1")
+            await poster.post(b"1", DEADLINE_SECONDS)
 
     with pytest.raises(TransientError, match="hung up"):
         asyncio.run(run())
@@ -164,7 +145,7 @@ def test_a_server_that_hangs_up_is_named() -> None:
 @pytest.mark.parametrize("url", ["", "127.0.0.1:9801/std", "ftp://sf/std", "http:///std", "http://user:word@sf/std"])
 def test_an_address_that_cannot_be_posted_to_is_named(url: str) -> None:
     async def run() -> None:
-        Poster(url, 1, 1.0, 1)
+        Poster(url, 1.0, 1)
 
     with pytest.raises(SettingsError, match="HOLDFAST_CARRIER_URL"):
         asyncio.run(run())
