@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
             "transactional.id": f"{name}-0",
             "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
             "compression.type": "lz4",
-            "linger.ms": 50,
+            "linger.ms": 1000,  # a commit sends what waits, as in this engine
             "batch.size": 1024 * 1024,
         },
     )
