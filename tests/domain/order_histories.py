@@ -123,6 +123,7 @@ order_news = st.one_of(
 policies_set = st.builds(
     SetOrderPolicy, at=times, policy=st.sampled_from((POLICY, OrderPolicy())), author=st.just("ann")
 )
+looks = st.builds(ReviewAgain, at=times, pool=pools, order_id=order_ids, reviewer=reviewers)
 decisions = st.one_of(
     st.builds(ClaimReview, at=times, pool=pools, order_id=order_ids, reviewer=reviewers, reason=held_for),
     st.builds(
@@ -144,7 +145,7 @@ decisions = st.one_of(
         approve=st.booleans(),
     ),
     st.builds(ConfirmRefund, at=times, pool=pools, order_id=order_ids, refund_id=st.sampled_from(("", "r1", "r2"))),
-    st.builds(ReviewAgain, at=times, pool=pools, order_id=order_ids, reviewer=reviewers),
+    looks,
     st.builds(ConfirmCancel, at=times, pool=pools, order_id=order_ids),
     st.builds(Tick, at=times),
     st.builds(

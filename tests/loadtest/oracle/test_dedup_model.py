@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from loadtest.oracle.model import dedup as model
 from loadtest.oracle.model.answers import Answers
 from loadtest.oracle.model.folding import name_asked
+from pipeline.domain.rules.active import SetRules
 from tests.domain.folding import events, requests
-from tests.domain.order_histories import order_commands
+from tests.domain.order_histories import BOOKS, decisions, looks, order_commands, order_news
+from tests.domain.orders import NOON
 from tests.domain.stages import folded
 
 if TYPE_CHECKING:
@@ -30,6 +32,28 @@ def told(event: Event) -> tuple[str, str, str]:
 @given(st.lists(order_commands, max_size=25))
 @settings(max_examples=150, deadline=None)
 def test_the_model_answers_as_dedup_does_and_holds_the_same_tables(history: list[Any]) -> None:
+    agree(history)
+
+
+@st.composite
+def looked_at_again(draw: st.DrawFn) -> list[Any]:
+    """Hold orders by a book, change it, and look again at what it held; more than once."""
+    history: list[Any] = []
+    for version, book in enumerate(draw(st.lists(st.sampled_from(BOOKS), min_size=2, max_size=4)), 1):
+        history.append(SetRules(at=NOON, version=version, book=book, author="ann", approver="carl"))
+        history += draw(st.lists(order_news, min_size=1, max_size=5))
+        history += draw(st.lists(looks | decisions, min_size=1, max_size=4))
+    return history
+
+
+@given(looked_at_again())
+@settings(max_examples=100, deadline=None)
+def test_they_agree_on_what_is_looked_at_again_under_another_book(history: list[Any]) -> None:
+    agree(history)
+
+
+def agree(history: list[Any]) -> None:
+    """Let both answer a history, and compare what they say, ask and remember after each command."""
     stage = folded("dedup")
     tables: dict[str, dict[str, Any]] = {name: {} for name in model.TABLES}
     for command in history:
