@@ -2,9 +2,10 @@
 
     python -m pipeline demo --orders 70 --rate 40 --hostile 9 --cancelled-share 0.1 --unpaid-share 0.12 \
         --out-of-order-share 0.1 --twice-share 0.06 --keep      (with HOLDFAST_PAGE_ENTRIES=16)
-    HOLDFAST_RUN_DIR=<its run directory> python tests/loadtest/oracle/recording.py
+    HOLDFAST_RUN_DIR=<its run directory> python -m tests.loadtest.oracle.recording
 
-writes it again.
+writes it again. Not every run has all that an anomaly is put into (a fulfilment order cancelled in time, say): where
+`test_recorded` then misses one, record another run, with another --seed.
 """
 
 from __future__ import annotations
