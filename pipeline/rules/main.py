@@ -165,17 +165,22 @@ def _parser() -> argparse.ArgumentParser:
     for parsed in (show, history, tried):
         parsed.add_argument("--json", action="store_true")
     for parsed in (activate, switch, rollback):
-        parsed.add_argument("--author", required=True, help="who makes the change")
-        parsed.add_argument("--approver", default="", help="who else stands behind it")
-        parsed.add_argument(
-            "--release",
-            action="store_true",
-            help="look again at all that rules hold: what none holds now goes on",
-        )
-        parsed.add_argument("--note", default="", help="why")
-        parsed.add_argument(
-            "--at",
-            type=partial(_between, 0, TIME_MS_MAX),
-            help="when, in ms UTC, where a replay has a time of its own (now)",
-        )
+        _add_change(parsed)
     return parser
+
+
+def _add_change(parsed: argparse.ArgumentParser) -> None:
+    """Add the options of a command that changes rules."""
+    parsed.add_argument("--author", required=True, help="who makes the change")
+    parsed.add_argument("--approver", default="", help="who else stands behind it")
+    parsed.add_argument(
+        "--release",
+        action="store_true",
+        help="look again at all that rules hold: what none holds now goes on",
+    )
+    parsed.add_argument("--note", default="", help="why")
+    parsed.add_argument(
+        "--at",
+        type=partial(_between, 0, TIME_MS_MAX),
+        help="when, in ms UTC, where a replay has a time of its own (now)",
+    )
