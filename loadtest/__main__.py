@@ -16,6 +16,7 @@ COMMANDS = {
     "drain": ("loadtest.drain", "measure how fast all stages work off a topic that is full"),
     "costs": ("loadtest.costs.main", "account for the CPU time of an order, by stage, piece and process"),
     "holds": ("loadtest.holding", "measure what a hold costs with many SKUs, and when all want one"),
+    "express": ("loadtest.express", "measure how far expedited orders get ahead under a backlog, and what it costs"),
     "scale": ("loadtest.scale.main", "reckon what many more orders a second would need, and how they would spread"),
     "recovery": ("loadtest.recovery.main", "measure what a restart costs a worker that remembers a million orders"),
     "chaos": ("loadtest.chaos.main", "replay real orders under faults of every kind, and judge what came of it"),
