@@ -58,7 +58,7 @@ class AddressChangeRefused(Event, frozen=True, kw_only=True):
 
 
 class RouteExpedited(Event, frozen=True, kw_only=True):
-    """An order's parts that are not being picked go before those of a lower priority."""
+    """An order's parts that are not being picked, or are to be sent again, go before those of a lower priority."""
 
     pool: str
     priority: int

@@ -94,6 +94,39 @@ def test_from_the_express_priority_on_an_order_waits_for_no_wave() -> None:
     assert released(stage.tell(at(10))) == []
 
 
+HURRY = ExpediteRoute(at=MORNING, pool=POOL, order_id=A, priority=5)
+
+
+def moving(**rules: Any) -> Folded:  # noqa: ANN401  any rule of the plan
+    """Two orders in Beijing, and one that is to be sent again from there, since Shanghai closed."""
+    waves = plan(SHANGHAI, wave_minutes=WAVES, wave_parts_max=1, **rules)
+    stage = planned(waves, shanghai={"X": 1}, beijing={"X": 9})
+    stage.tell(at(0))
+    stage.tell(order("A", at=MORNING + 9, X=1))
+    for name in "BC":
+        stage.tell(order(name, X=1))
+    stage.tell(CLOSE)
+    assert "RerouteStarted" in names(stage.tell(at(9)))
+    return stage
+
+
+def test_who_is_expedited_while_it_is_sent_again_goes_first_where_it_comes_to() -> None:
+    stage = moving()
+    assert names(stage.tell(HURRY)) == ["RouteExpedited"]
+    assert names(stage.tell(HURRY)) == ["RouteRepeated"]
+    assert names(stage.tell(stopped())) == ["PartRerouted", "IssueWaybill"]
+    assert released(stage.tell(at(10))) == [A]
+    check_invariants(stage)
+
+
+def test_what_waits_for_no_wave_waits_for_none_where_it_comes_to() -> None:
+    stage = moving(express_priority=5)
+    assert names(stage.tell(HURRY)) == ["RouteExpedited"]
+    assert names(stage.tell(stopped())) == ["PartRerouted", "IssueWaybill", "PartReleased", "PickListMade"]
+    assert released(stage.tell(at(10))) == [order_id("B")]
+    check_invariants(stage)
+
+
 def test_a_closed_warehouse_begins_no_wave_and_a_cancelled_order_is_in_none() -> None:
     stage = floor()
     stage.tell(order("A", X=1))

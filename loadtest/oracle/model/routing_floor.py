@@ -163,20 +163,28 @@ def _report(tables: Tables, command: Command, answers: Answers) -> None:
         if not command["stopped"] and move[1] == NEW_ADDRESS:
             answers.tell("AddressChangeRefused", order_id)
         return
+    _go_on(tables, command, part, answers)
+
+
+def _go_on(tables: Tables, command: Command, part: Part, answers: Answers) -> None:
+    """Let a part's successors take its place, in its queue too: what waits for no wave is picked at once."""
+    order_id, pool, name = command["order_id"], command["pool"], command["fulfilment_id"]
+    route, move = tables["routes"][order_id], tables["moves"].pop(name)
     answers.tell("PartRerouted", order_id, "allocated")
-    del tables["moves"][name]
     row, place, successors = tables["floor"].pop(name, None), route[2].index(part), []
     for new in move[0]:
         answers.ask("IssueWaybill", new["fulfilment_id"], new["units"])
         successors.append([new["fulfilment_id"], new["warehouse"], new["units"]])
         if row is not None:
-            tables["floor"][new["fulfilment_id"]] = _row(pool, row[AT], new)
+            tables["floor"][new["fulfilment_id"]] = _row(pool, row[AT], {**new, "priority": row[PRIORITY]})
         if new["warehouse"] != part[1]:
             count(tables, pool, new["warehouse"], command["at"])
     outstanding = [*route[2][:place], *successors, *route[2][place + 1 :]]
     tables["routes"][order_id] = [route[0], route[1] + len(successors) - 1, outstanding]
     if any(new["warehouse"] != part[1] for new in move[0]):
         allocate(tables, pool, part[1], part[2], -1)
+    for successor in successors if row is not None else ():
+        routing_picks.hurry(tables, pool, successor, row[PRIORITY], answers)
 
 
 def _redirect(tables: Tables, command: Command, answers: Answers) -> None:

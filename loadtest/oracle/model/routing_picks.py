@@ -35,19 +35,20 @@ def _waits(tables: Tables, name: str) -> bool:
 
 
 def expedite(tables: Tables, command: Command, answers: Answers) -> None:
-    """Let an order's waiting parts go before others."""
+    """Let an order's waiting parts go before others, also those that are on their way to another place."""
     order_id, priority = command["order_id"], command["priority"]
-    route = tables["routes"].get(order_id)
-    waiting = [part for part in (route[2] if route else ()) if _waits(tables, part[0])]
-    waiting = [part for part in waiting if tables["floor"][part[0]][PRIORITY] < priority]
-    if not waiting:
+    route, moves = tables["routes"].get(order_id), tables["moves"]
+    inside = [part for part in (route[2] if route and route[0] == ROUTED else ()) if part[0] in tables["floor"]]
+    hurried = [part for part in inside if part[0] in moves or _waits(tables, part[0])]
+    hurried = [part for part in hurried if tables["floor"][part[0]][PRIORITY] < priority]
+    if not hurried:
         answers.tell("RouteRepeated", order_id, standing(route))
         return
     answers.tell("RouteExpedited", order_id, standing(route))
-    for part in waiting:
+    for part in hurried:
         row = tables["floor"][part[0]]
         tables["floor"][part[0]] = [*row[:PRIORITY], priority, *row[SAME_CITY:]]
-    for part in waiting:
+    for part in [part for part in hurried if part[0] not in moves]:
         hurry(tables, command["pool"], part, priority, answers)
 
 

@@ -22,7 +22,7 @@ from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import SkuUnits, fulfilment_id
 from pipeline.domain.routing.by_plan import Chosen, Money, by_plan, with_money
 from pipeline.domain.routing.counting import counted, settled
-from pipeline.domain.routing.floor import expedited, express, is_express, scanned, scanned_out, waves
+from pipeline.domain.routing.floor import expedited, express, express_again, is_express, scanned, scanned_out, waves
 from pipeline.domain.routing.moves import fulfilment_of, redirected, reported, rerouted
 from pipeline.domain.routing.regions import distance_km
 from pipeline.domain.routing.state import FREED, SHIPPED, Event, State, evolve
@@ -105,7 +105,8 @@ def _of_parts(state: State, command: OfParts) -> Answers:
     standing = _standing(state.routes.get(command.order_id))
     match command:
         case ReportStop():
-            return tuple(reported(state, command, standing))
+            answers = tuple(reported(state, command, standing))
+            return *answers, *express_again(state, answers)
         case RedirectRoute():
             return tuple(redirected(state, command, standing))
         case ExpediteRoute():

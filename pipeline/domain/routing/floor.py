@@ -21,6 +21,7 @@ from pipeline.domain.routing_commands import ScanItem
 from pipeline.domain.routing_floor_events import (
     ItemScanned,
     PartReleased,
+    PartRerouted,
     PartScannedOut,
     PickListMade,
     RouteExpedited,
@@ -30,7 +31,7 @@ from pipeline.domain.routing_floor_events import (
 from pipeline.domain.shipping_events import RouteRepeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.domain.commands import Tick
     from pipeline.domain.routing.plan import RoutingPlan
@@ -150,26 +151,37 @@ def is_express(state: State, pool: str, warehouse: str, priority: int) -> bool:
 def expedited(
     state: State, command: ExpediteRoute, standing: str
 ) -> Iterator[RouteExpedited | RouteRepeated | WaveAnswer]:
-    """Let an order's waiting parts go before others."""
+    """Let an order's waiting parts go before others, also those that will wait elsewhere."""
     order_id, at, pool, priority = command.order_id, command.at, command.pool, command.priority
     route = state.routes.get(order_id)
-    waiting = [
+    parts = () if route is None or route.state is not RouteState.ROUTED else route.outstanding
+    here = [part for part in parts if part.fulfilment_id in state.floor]
+    hurried = [
         part
-        for part in (() if route is None else route.outstanding)
-        if part.fulfilment_id in state.floor
-        and _waits(state, part.fulfilment_id)
+        for part in here
+        if (part.fulfilment_id in state.moves or _waits(state, part.fulfilment_id))
         and state.floor[part.fulfilment_id].priority < priority
     ]
-    if not waiting:
+    if not hurried:
         yield RouteRepeated(order_id=order_id, at=at, from_state=standing, to_state=standing, kind="expedite")
         return
-    names = tuple(part.fulfilment_id for part in waiting)
+    names = tuple(part.fulfilment_id for part in hurried)
     yield RouteExpedited(
         order_id=order_id, at=at, from_state=standing, to_state=standing, pool=pool, priority=priority, parts=names
     )
-    for part in waiting:
-        if is_express(state, pool, part.warehouse, priority):
+    for part in hurried:
+        if part.fulfilment_id not in state.moves and is_express(state, pool, part.warehouse, priority):
             yield from express(order_id, at, pool, part)
+
+
+def express_again(state: State, answers: Iterable[object]) -> Iterator[WaveAnswer]:
+    """Release at once what takes the place of a part that waits for no wave."""
+    for moved in answers:
+        if isinstance(moved, PartRerouted) and moved.fulfilment_id in state.floor:
+            priority = state.floor[moved.fulfilment_id].priority
+            for part in moved.new_parts:
+                if is_express(state, moved.pool, part.warehouse, priority):
+                    yield from express(moved.order_id, moved.at, moved.pool, part)
 
 
 def scanned(state: State, command: ScanItem, standing: str) -> ScanAnswer:

@@ -16,7 +16,7 @@ from loadtest.oracle.model.answers import Answers
 from loadtest.oracle.model.folding import MODELS, StageModel, _rerouted, _routed, name_asked
 from pipeline.domain.commands import Tick
 from pipeline.domain.orders import order_of
-from pipeline.domain.routing_commands import CloseWarehouse, OpenWarehouse, ReportStop
+from pipeline.domain.routing_commands import CloseWarehouse, ExpediteRoute, OpenWarehouse, ReportStop
 from pipeline.engine.outputs import event_json
 from tests.domain.folding import Folded, events, requests
 from tests.domain.histories import COMMANDS, redirects, routed_orders, routing_commands, stocked
@@ -64,6 +64,8 @@ def test_they_agree_on_parts_that_are_sent_again(data: st.DataObject) -> None:
         agree(stage, model, tables, Tick(at=NOON + number))
         for part in sorted(stage.state.moves):
             known = {"pool": POOL, "order_id": order_of(part), "fulfilment_id": part}
+            priority = data.draw(st.integers(0, 3))
+            agree(stage, model, tables, ExpediteRoute(at=NOON, pool=POOL, order_id=order_of(part), priority=priority))
             agree(stage, model, tables, ReportStop(at=NOON, stopped=data.draw(st.integers(0, 3)) > 0, **known))
         agree(stage, model, tables, OpenWarehouse(at=NOON, pool=POOL, warehouse=name, latitude=30, longitude=120))
         check_invariants(stage)
