@@ -126,8 +126,7 @@ class ClickHouseSink:
         self._block_ms = 0
         result = job.result()
         if isinstance(result, Block):
-            for partition, offset in result.last.items():
-                self._log.commit(partition, offset + 1)
+            self._log.commit(result.last)
         elif result is not None:
             try:
                 self._log.start(result, accept_gap=self._accept_gap)

@@ -7,6 +7,7 @@ moment that a partition is theirs; what that can repeat, each store makes harmle
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -24,6 +25,8 @@ LOG = logging.getLogger(__name__)
 RECORDS_MAX = 5000
 """Records of one poll."""
 POLL_SECONDS = 0.05
+HINT_SECONDS = 1.0
+"""Between two commits of hints: each is a record in a log of the broker's, and a monitor looks no more often."""
 ANSWER_SECONDS_MAX = 10.0
 QUEUED_KILOBYTES_MAX = 16 * 1024
 TOPIC = ORDER_EVENTS.name
@@ -52,6 +55,8 @@ class Log:
         self._on_lost = on_lost
         self._unproved: dict[int, Stored] = {}
         self._read_to: dict[int, int] = {}
+        self._hints: dict[int, int] = {}
+        self._hinted_at = 0.0
         self._consumer = Consumer(_config(settings, group))
         self._consumer.subscribe([TOPIC], on_assign=self._assign, on_revoke=self._revoke)
 
@@ -64,6 +69,7 @@ class Log:
         self.awaiting = ()
         self._unproved = {}
         self._read_to = {}
+        self._hints = {}
         self._on_lost()
         consumer.unassign()
 
@@ -97,6 +103,8 @@ class Log:
 
     def poll(self) -> list[LogRecord]:
         """Give the next records; waits for POLL_SECONDS at most. Raises EngineError for what a restart must mend."""
+        if time.monotonic() - self._hinted_at > HINT_SECONDS:
+            self._leave_hints()
         records = []
         for message in self._consumer.consume(RECORDS_MAX, POLL_SECONDS):
             error = message.error()
@@ -143,12 +151,19 @@ class Log:
         """Fetch again."""
         self._consumer.resume(self._consumer.assignment())
 
-    def commit(self, partition: int, next_offset: int) -> None:
-        """Leave a hint for lag monitors; nothing depends on it."""
+    def commit(self, last: Mapping[int, int]) -> None:
+        """Leave a hint for lag monitors, by partition the offset of its last stored record. Nothing depends on it."""
+        self._hints |= last
+
+    def _leave_hints(self) -> None:
+        self._hinted_at = time.monotonic()
+        offsets = [TopicPartition(TOPIC, partition, last + 1) for partition, last in self._hints.items()]
+        self._hints = {}
         try:
-            self._consumer.commit(offsets=[TopicPartition(TOPIC, partition, next_offset)], asynchronous=True)
+            if offsets:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            LOG.info("%s-%d: no hint committed: %s", TOPIC, partition, error)
+            LOG.info("%s: no hint committed: %s", TOPIC, error)
 
     def unread(self) -> int:
         """Count the records that were not read yet, of the partitions that are read, as far as the client has heard."""
@@ -160,6 +175,7 @@ class Log:
 
     def close(self) -> None:
         """Leave the group."""
+        self._leave_hints()
         self._consumer.close()
 
 
@@ -205,7 +221,8 @@ def _config(settings: Settings, group: str) -> dict[str, Any]:
         "session.timeout.ms": int(settings.session_timeout_seconds * 1000),
         "heartbeat.interval.ms": max(100, int(settings.session_timeout_seconds * 1000 / 10)),
         "queued.max.messages.kbytes": QUEUED_KILOBYTES_MAX,
-        "fetch.wait.max.ms": 50,
+        # Records are sent as soon as there are any; only an empty answer waits so long, and costs the broker the same.
+        "fetch.wait.max.ms": 250,
         # A broker that was started again is found within a second, and not within ten.
         "reconnect.backoff.max.ms": 1000,
         # librdkafka 2.16 may wait for ever on brokers that it has forgotten (see pipeline/engine/clients.py).

@@ -178,8 +178,7 @@ class RedisSink:
                 del self._waiting[:taken]
                 metrics.ROWS.labels(SINK).inc(batch.events)
                 metrics.UNREADABLE.labels(SINK).inc(taken - batch.events)
-                for partition, offset in batch.offsets.items():
-                    self._log.commit(partition, offset + 1)
+                self._log.commit(batch.offsets)
         pause.end()
 
     def _write(self, batch: Batch) -> None:

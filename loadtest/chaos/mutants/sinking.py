@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from loadtest.chaos.patching import swap
-from sinks import clickhouse
+from sinks import clickhouse, log
 from sinks.clickhouse import ClickHouseSink, _until_up
 from sinks.log import ANSWER_SECONDS_MAX, TOPIC, Log
 from sinks.store import Stored
@@ -31,15 +30,6 @@ def no_offset_probe() -> None:
 
     What was stored after the last commit is stored once more (I9). Shown by kills of the sink and of ClickHouse.
     """
-    committed: dict[int, float] = {}
-
-    def seldom(commit: Callable[..., None]) -> Callable[..., None]:
-        def wrapped(self: Log, partition: int, next_offset: int) -> None:
-            if time.monotonic() - committed.get(partition, 0.0) >= COMMIT_EVERY_SECONDS:
-                committed[partition] = time.monotonic()
-                commit(self, partition, next_offset)
-
-        return wrapped
 
     def trusting(_: Callable[..., Any]) -> Callable[..., Any]:
         def _store_block(self: ClickHouseSink, block: Block, gone: threading.Event) -> Block | None:
@@ -51,7 +41,7 @@ def no_offset_probe() -> None:
 
         return _store_block
 
-    swap(Log, "commit", seldom)
+    swap(log, "HINT_SECONDS", lambda _: COMMIT_EVERY_SECONDS)
     _resume_from_kafka()
     swap(ClickHouseSink, "_store_block", trusting)
 
@@ -65,12 +55,12 @@ def commits_before_insert() -> None:
     def eager(poll: Callable[..., list[LogRecord]]) -> Callable[..., list[LogRecord]]:
         def wrapped(self: Log) -> list[LogRecord]:
             records = poll(self)
-            for partition, offset in {record.partition: record.offset for record in records}.items():
-                self.commit(partition, offset + 1)
+            self.commit({record.partition: record.offset for record in records})
             return records
 
         return wrapped
 
+    swap(log, "HINT_SECONDS", lambda _: 0.0)
     swap(Log, "poll", eager)
     _resume_from_kafka()
 
