@@ -101,12 +101,12 @@ class Log:
         self.awaiting = ()
         LOG.info("%s: reads from %s", TOPIC, {each.partition: each.offset for each in begin})
 
-    def poll(self) -> list[LogRecord]:
-        """Give the next records; waits for POLL_SECONDS at most. Raises EngineError for what a restart must mend."""
+    def poll(self, seconds: float = POLL_SECONDS) -> list[LogRecord]:
+        """Give the records of the next `seconds`. Raises EngineError for what a restart must mend."""
         if time.monotonic() - self._hinted_at > HINT_SECONDS:
             self._leave_hints()
         records = []
-        for message in self._consumer.consume(RECORDS_MAX, POLL_SECONDS):
+        for message in self._consumer.consume(RECORDS_MAX, seconds):
             error = message.error()
             partition, offset = message.partition(), message.offset()
             if error is not None:

@@ -45,6 +45,8 @@ BACKOFF_SECONDS_MAX = 10.0
 PLACE_SECONDS_KEPT = 30 * 24 * 60 * 60
 """How long a place is kept after the order's last event."""
 ORDERS_PER_BATCH_MAX = 1000
+GATHER_SECONDS = 0.4
+"""Between two batches: an order's events of that time are one write."""
 PUT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local batch = cmsgpack.unpack(ARGV[4])
@@ -120,7 +122,7 @@ class RedisSink:
             while not stop.is_set():
                 if self._log.awaiting:
                     self._begin(stop)
-                self._waiting += self._log.poll()
+                self._waiting += self._log.poll(GATHER_SECONDS)
                 if self._waiting:
                     self._put(stop)
                 metrics.LAG_RECORDS.labels(SINK).set(self._log.unread() + len(self._waiting))

@@ -53,8 +53,8 @@ def commits_before_insert() -> None:
     """
 
     def eager(poll: Callable[..., list[LogRecord]]) -> Callable[..., list[LogRecord]]:
-        def wrapped(self: Log) -> list[LogRecord]:
-            records = poll(self)
+        def wrapped(self: Log, *seconds: float) -> list[LogRecord]:
+            records = poll(self, *seconds)
             self.commit({record.partition: record.offset for record in records})
             return records
 
