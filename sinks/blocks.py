@@ -22,6 +22,9 @@ BLOCK_BYTES_MAX = 16 * 1024 * 1024
 """Of its records. Both are far below where ClickHouse cuts an insert in two: 1,048,449 rows or 256 MiB."""
 BLOCK_AGE_SECONDS_MAX = 0.4
 """How long a row may wait for others: it must be visible within 800 ms of its append."""
+BUSY_ROWS = 5000
+BUSY_AGE_SECONDS_MAX = 1.0
+"""How long it may where so many rows came before it was old: above some 1,500 orders/s, where parts cost the most."""
 _APPENDED_AT = COLUMN_NAMES.index("appended_at")
 
 
@@ -56,6 +59,10 @@ class _Growing(msgspec.Struct, kw_only=True):
     def is_full(self) -> bool:
         return len(self.records) >= BLOCK_ROWS_MAX or self.size_bytes >= BLOCK_BYTES_MAX
 
+    def is_old(self, now_seconds: float) -> bool:
+        is_busy = len(self.records) >= BUSY_ROWS
+        return now_seconds - self.since_seconds >= (BUSY_AGE_SECONDS_MAX if is_busy else BLOCK_AGE_SECONDS_MAX)
+
 
 class Gatherer:
     """Gathers records of one topic into blocks, each partition in the order of its offsets."""
@@ -85,10 +92,10 @@ class Gatherer:
         self.rows += 1
         self.size_bytes += size_bytes
 
-    def take(self, now_seconds: float, *, age_seconds_max: float = BLOCK_AGE_SECONDS_MAX) -> Block | None:
-        """Give the next block that is full or old enough, and forget it."""
+    def take(self, now_seconds: float, *, at_once: bool = False) -> Block | None:
+        """Give the next block that is full or old enough, or `at_once` any, and forget it."""
         growing = self._growing
-        if growing is not None and (growing.is_full() or now_seconds - growing.since_seconds >= age_seconds_max):
+        if growing is not None and (at_once or growing.is_full() or growing.is_old(now_seconds)):
             self._close()
         if not self._full:
             return None

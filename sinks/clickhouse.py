@@ -85,7 +85,7 @@ class ClickHouseSink:
         for record in self._log.poll():
             self._gatherer.add(record, now)
         self._finish_job()
-        self._begin_job()
+        self._begin_job(at_once=self._is_full())
         if self._is_full() and self._job is not None:
             wait([self._job], HOLD_SECONDS)
             if not self._job.done() and not self._is_paused:
@@ -100,18 +100,13 @@ class ClickHouseSink:
     def _is_full(self) -> bool:
         return self._gatherer.rows >= ROWS_HELD_MAX or self._gatherer.size_bytes >= BYTES_HELD_MAX
 
-    def _begin_job(self, age_seconds_max: float | None = None) -> None:
+    def _begin_job(self, *, at_once: bool = False) -> None:
         if self._job is not None:
             return
         if self._log.awaiting:
             self._submit(partial(self._resume_points, self._log.awaiting))
             return
-        now = time.monotonic()
-        block = (
-            self._gatherer.take(now)
-            if age_seconds_max is None
-            else self._gatherer.take(now, age_seconds_max=age_seconds_max)
-        )
+        block = self._gatherer.take(time.monotonic(), at_once=at_once)
         if block is not None:
             self._block_ms = block.oldest_ms
             self._submit(partial(self._store_block, block))
@@ -146,7 +141,7 @@ class ClickHouseSink:
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS_MAX
         while (self._job is not None or self._gatherer.rows) and time.monotonic() < deadline:
-            self._begin_job(age_seconds_max=0)
+            self._begin_job(at_once=True)
             if self._job is not None:
                 wait([self._job], max(0, deadline - time.monotonic()))
             self._finish_job()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sinks import blocks
-from sinks.blocks import BLOCK_AGE_SECONDS_MAX, Block, Gatherer
+from sinks.blocks import BLOCK_AGE_SECONDS_MAX, BUSY_AGE_SECONDS_MAX, Block, Gatherer
 from sinks.log import LogRecord
 from sinks.rows import COLUMN_NAMES
 
@@ -37,6 +37,23 @@ def test_a_young_block_waits_for_more_rows() -> None:
     assert gatherer.take(100.0 + BLOCK_AGE_SECONDS_MAX - 0.01) is None
     gatherer.add(_record(0, 9), 100.2)
     assert _taken(gatherer, 100.0 + BLOCK_AGE_SECONDS_MAX) == [[(0, 5), (0, 9)]]
+    assert gatherer.rows == 0
+
+
+def test_a_block_that_grows_fast_waits_for_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BUSY_ROWS", 2)
+    gatherer = Gatherer("t")
+    gatherer.add(_record(0, 5), 100.0)
+    gatherer.add(_record(0, 9), 100.0)
+    assert gatherer.take(100.0 + BUSY_AGE_SECONDS_MAX - 0.01) is None
+    assert _taken(gatherer, 100.0 + BUSY_AGE_SECONDS_MAX) == [[(0, 5), (0, 9)]]
+
+
+def test_what_is_wanted_at_once_does_not_wait() -> None:
+    gatherer = Gatherer("t")
+    gatherer.add(_record(0, 5), 100.0)
+    assert gatherer.take(100.0) is None
+    assert gatherer.take(100.0, at_once=True) is not None
     assert gatherer.rows == 0
 
 
