@@ -76,17 +76,14 @@ def _route(tables: Tables, command: Command, answers: Answers) -> None:
         tables["routes"][order_id] = [FAILED, 0, []]
         return
     answers.tell("OrderRouted", order_id, ROUTED)
-    parts = [
-        [part["fulfilment_id"], part["warehouse"], [list(unit) for unit in part["units"]]]
-        for part in answers.parts or ()
-    ]
+    parts = [routing_rows.remembered(part) for part in answers.parts or ()]
     answers.objections.extend(_objections(tables, command, parts))
     if command["pool"] in tables["plans"]:
         answers.objections.extend(_otherwise(tables, command, answers))
-        for _, warehouse, _ in parts:
+        for _, warehouse, *_ in parts:
             routing_rows.count(tables, command["pool"], warehouse, command["at"])
         routing_floor.enter(tables, command, answers.parts or ())
-    for part, warehouse, share in parts:
+    for part, warehouse, share, *_ in parts:
         answers.ask("IssueWaybill", part, share)
         for sku, count in share:
             key = f"{command['pool']}|{warehouse}|{sku}"
@@ -136,7 +133,7 @@ def _objections(tables: Tables, command: Command, parts: list[list[Any]]) -> Ite
     order_id, pool, names = command["order_id"], command["pool"], _names(tables, command["pool"])
     routed: Counter[str] = Counter()
     taken: Counter[tuple[str, str]] = Counter()
-    for number, (part, warehouse, share) in enumerate(parts, 1):
+    for number, (part, warehouse, share, *_) in enumerate(parts, 1):
         if part != f"{order_id}-{number}" or warehouse not in names:
             yield f"order {order_id}: part {part} from warehouse {warehouse}, which is none of the pool's"
         for sku, count in share:
@@ -146,6 +143,8 @@ def _objections(tables: Tables, command: Command, parts: list[list[Any]]) -> Ite
                 yield f"order {order_id}: part {part} takes {count} of SKU {sku}, more than are free in {warehouse}"
     if sorted(routed.items()) != sorted((sku, count) for sku, count in command["units"]):
         yield f"order {order_id}: its parts have other units than were asked for"
+    elif (told := list(map(routing_rows.money_of, parts))) != (due := routing_plan.money_due(parts, command)):
+        yield f"order {order_id}: its parts are worth {told}, it must be {due}"
 
 
 def _settle(tables: Tables, command: Command, answers: Answers) -> None:
@@ -208,7 +207,7 @@ def _cancel(tables: Tables, command: Command, answers: Answers) -> None:
         answers.tell("RouteRepeated", order_id, standing(route))
         return
     answers.tell("CancelRequested", order_id, CANCELLING)
-    for part, _, share in inside:
+    for part, _, share, *_ in inside:
         if part not in tables["moves"]:
             answers.ask("CancelFulfilment", part, share)
     tables["routes"][order_id] = [CANCELLING, *route[1:]]

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 from loadtest.oracle.model import routing_picks, routing_plan
 from loadtest.oracle.model.routing_rows import (
     AT,
-    PAID,
     POOL,
     PRIORITY,
     ROUTED,
     STAYS,
-    VALUES,
     WAREHOUSE,
     Part,
     allocate,
     count,
     find,
     is_idle,
+    money_of,
     order_of,
+    remembered,
     standing,
 )
 
@@ -64,8 +64,7 @@ def enter(tables: Tables, command: Command, parts: Sequence[Mapping[str, Any]]) 
 
 def _row(pool: str, at: int, part: Mapping[str, Any]) -> list[Any]:
     """Give the row of a part that waits to be picked."""
-    told = [part.get("priority", 0), part.get("same_city", False), list(part.get("values_minor", ()))]
-    return [pool, part["warehouse"], at, *told, part.get("paid_minor", 0), "", [], False, False]
+    return [pool, part["warehouse"], at, part.get("priority", 0), part.get("same_city", False), "", [], False, False]
 
 
 def leave(tables: Tables, pool: str, part: Part) -> None:
@@ -118,10 +117,10 @@ def _move_away(tables: Tables, name: str, at: int, answers: Answers, body: Mappi
     order_id, row = order_of(name), tables["floor"][name]
     if not is_idle(tables, name) or order_id not in tables["addresses"]:
         return False
-    part = find(tables, order_id, name) or []
+    part = find(tables, order_id, name) or ["", "", [], [], 0]
     asked = {"order_id": order_id, "pool": row[POOL], "units": part[2], "at": at, "priority": row[PRIORITY]}
     asked["ship_to"] = tables["addresses"][order_id]
-    asked |= {"values_minor": row[VALUES], "paid_minor": row[PAID]}
+    asked |= money_of(part)
     again, scores, objections = routing_plan.elsewhere(tables, asked, body.get("scores", ()))
     names = _again(name, len(again)) if again else []
     if not names:
@@ -174,7 +173,7 @@ def _go_on(tables: Tables, command: Command, part: Part, answers: Answers) -> No
     row, place, successors = tables["floor"].pop(name, None), route[2].index(part), []
     for new in move[0]:
         answers.ask("IssueWaybill", new["fulfilment_id"], new["units"])
-        successors.append([new["fulfilment_id"], new["warehouse"], new["units"]])
+        successors.append(remembered(new))
         if row is not None:
             tables["floor"][new["fulfilment_id"]] = _row(pool, row[AT], {**new, "priority": row[PRIORITY]})
         if new["warehouse"] != part[1]:
@@ -198,7 +197,8 @@ def _redirect(tables: Tables, command: Command, answers: Answers) -> None:
         return
     tables["addresses"][order_id] = command["ship_to"]
     told = {body["fulfilment_id"]: body for body in answers.rerouted}
-    for name, warehouse, units in route[2]:
+    for part in route[2]:
+        name, warehouse, units = part[:3]
         if name in tables["moves"]:
             continue
         if not _again(name) or not is_idle(tables, name):
@@ -207,16 +207,15 @@ def _redirect(tables: Tables, command: Command, answers: Answers) -> None:
         answers.tell("RerouteStarted", order_id, "rerouting")
         answers.ask("CancelFulfilment", name, units)
         found = _plain(told.get(name, {}))
-        kept = {"fulfilment_id": _again(name)[0], "warehouse": warehouse, "units": units, **_kept(tables, name)}
+        kept = {"fulfilment_id": _again(name)[0], "warehouse": warehouse, "units": units}
+        kept |= money_of(part) | _priority(tables, name)
         if [{key: one for key, one in part.items() if key not in OF_THE_WAY} for part in found] != [kept]:
             answers.objections.append(f"part {name}: goes to its new address as {found}, it must be as {kept}")
         tables["moves"][name] = [found, NEW_ADDRESS]
 
 
-def _kept(tables: Tables, name: str) -> dict[str, Any]:
-    """Give what a part that goes elsewhere keeps of its money and its priority; known under a plan only."""
+def _priority(tables: Tables, name: str) -> dict[str, Any]:
+    """Give the priority that a part keeps where it goes to; known under a plan only."""
     row = tables["floor"].get(name)
-    if row is None or row[POOL] not in tables["plans"]:
-        return {}
-    kept = {"values_minor": row[VALUES], "paid_minor": row[PAID], "priority": row[PRIORITY]}
-    return {key: value for key, value in kept.items() if value}
+    known = row is not None and row[POOL] in tables["plans"] and row[PRIORITY]
+    return {"priority": known} if known else {}

@@ -282,6 +282,13 @@ def money(parts: list[Part], command: Command) -> None:
             part["paid_minor"] = share
 
 
+def money_due(parts: list[list[Any]], command: Command) -> list[dict[str, Any]]:
+    """Give what each of an order's remembered parts must say of its money."""
+    plain: list[Part] = [{"units": part[2]} for part in parts]
+    money(plain, command)
+    return [{key: value for key, value in part.items() if key != "units" and value} for part in plain]
+
+
 def shares(total: int, weights: Sequence[int]) -> list[int]:
     """Share a number out: rounded down, then one more for those with the largest remainder, the first of equals."""
     some = weights if any(weights) else [1] * len(weights)

@@ -1,6 +1,7 @@
 """The rows of routing's tables about parts, and what both halves of its model ask of them.
 
-On the floor: [pool, warehouse, at, priority, same city, values, paid, wave, scanned, is out, stays].
+An outstanding part: [fulfilment id, warehouse, units, values, paid].
+On the floor: [pool, warehouse, at, priority, same city, wave, scanned, is out, stays].
 """
 
 from __future__ import annotations
@@ -10,11 +11,25 @@ from typing import TYPE_CHECKING, Any
 from loadtest.oracle.model import routing_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadtest.oracle.model.answers import Tables
 
-POOL, WAREHOUSE, AT, PRIORITY, SAME_CITY, VALUES, PAID, WAVE, SCANNED, IS_OUT, STAYS = range(11)
+POOL, WAREHOUSE, AT, PRIORITY, SAME_CITY, WAVE, SCANNED, IS_OUT, STAYS = range(9)
 ROUTED = "routed"
 Part = list[Any]
+
+
+def remembered(part: Mapping[str, Any]) -> Part:
+    """Give the row of a part that an event tells of."""
+    units, values = [list(unit) for unit in part["units"]], list(part.get("values_minor", ()))
+    return [part["fulfilment_id"], part["warehouse"], units, values, part.get("paid_minor", 0)]
+
+
+def money_of(part: Part) -> dict[str, Any]:
+    """Give what a part's units are worth, and what was paid for them, as a command or an event says it."""
+    told = {"values_minor": part[3], "paid_minor": part[4]}
+    return {key: value for key, value in told.items() if value}
 
 
 def standing(route: list[Any] | None) -> str:

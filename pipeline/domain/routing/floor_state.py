@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.domain.notes import AddressNoted
 from pipeline.domain.orders import SkuUnits
-from pipeline.domain.routing.values import Move, Part, Route, allocate, count_part, free, put_part
+from pipeline.domain.routing.values import Move, Part, Route, allocate, count_part, free, put_part, remembered
 from pipeline.domain.routing_floor_events import (
     AddressChangeRefused,
     ItemScanned,
@@ -85,7 +85,7 @@ def _replace_part(state: State, event: PartRerouted, old: Part) -> None:
     route = state.routes[event.order_id]
     state.moves.pop(old.fulfilment_id)
     place = route.outstanding.index(old)
-    again = tuple([Part(new.fulfilment_id, new.warehouse, new.units) for new in event.new_parts])
+    again = tuple([remembered(new) for new in event.new_parts])
     outstanding = (*route.outstanding[:place], *again, *route.outstanding[place + 1 :])
     state.routes[event.order_id] = Route(route.state, event.parts, outstanding)
     waiting = state.floor.get(old.fulfilment_id)
@@ -101,15 +101,7 @@ def _replace_part(state: State, event: PartRerouted, old: Part) -> None:
 
 
 def _waiting_again(waiting: FloorPart, new: RoutePart) -> FloorPart:
-    return _replace(
-        waiting,
-        warehouse=new.warehouse,
-        same_city=new.same_city,
-        values_minor=new.values_minor,
-        paid_minor=new.paid_minor,
-        wave="",
-        scanned=(),
-    )
+    return _replace(waiting, warehouse=new.warehouse, same_city=new.same_city, wave="", scanned=())
 
 
 def _evolve_pick(

@@ -103,7 +103,7 @@ def _elsewhere(state: State, name: str, plan: RoutingPlan, at: int) -> RerouteSt
     names = renumbered(name, len(parcels))
     if not names:
         return None
-    money = Money(old.units, waiting.values_minor, waiting.paid_minor)
+    money = Money(old.units, old.values_minor, old.paid_minor)
     parts = [
         part_of(each, candidate, units, waiting.priority)
         for each, (candidate, units) in zip(names, parcels, strict=True)
@@ -251,10 +251,11 @@ def redirected(state: State, command: RedirectRoute, standing: str) -> Iterator[
 def _same_place(state: State, command: RedirectRoute, part: Part, name: str) -> RoutePart:
     """Give a part as it goes to its new address from where it is."""
     plan, waiting = state.plans.get(command.pool), state.floor.get(part.fulfilment_id)
+    money = Money(part.units, part.values_minor, part.paid_minor)
     if plan is None or waiting is None:
-        return RoutePart(fulfilment_id=name, warehouse=part.warehouse, units=part.units)
+        return with_money([RoutePart(fulfilment_id=name, warehouse=part.warehouse, units=part.units)], money)[0]
     ship_to = command.ship_to
     wanted = Wanted(command.pool, part.units, ship_to.province, ship_to.city, waiting.priority, command.at)
     here = next(candidate for candidate in compared(state, wanted, plan) if candidate.name == part.warehouse)
     again = part_of(name, here, part.units, waiting.priority)
-    return with_money([again], Money(part.units, waiting.values_minor, waiting.paid_minor))[0]
+    return with_money([again], money)[0]

@@ -11,7 +11,6 @@ from pipeline.domain.routing.plan import Product
 from pipeline.domain.routing.values import (
     EMPTY,
     FloorPart,
-    Part,
     Route,
     RouteState,
     Shelf,
@@ -22,6 +21,7 @@ from pipeline.domain.routing.values import (
     count_part,
     free,
     put_part,
+    remembered,
 )
 from pipeline.domain.routing_events import CountSettled, PlanAdopted, ProductsNoted, ShelfCounted, WarehouseClosed
 from pipeline.domain.shipping_events import (
@@ -62,7 +62,7 @@ def evolve(state: State, event: Event | AddressNoted) -> None:
     """Apply an event."""
     match event:
         case OrderRouted():
-            parts = tuple([Part(part.fulfilment_id, part.warehouse, part.units) for part in event.parts])
+            parts = tuple([remembered(part) for part in event.parts])
             state.routes[event.order_id] = Route(RouteState.ROUTED, len(parts), parts)
             for part in event.parts:
                 allocate(state, event.pool, part)
@@ -137,13 +137,5 @@ def _enter(state: State, event: OrderRouted) -> None:
     """Count an order's parts in their warehouses' day, and put them on the floor."""
     for part in event.parts:
         count_part(state, event.pool, part.warehouse, event.at)
-        waiting = FloorPart(
-            event.pool,
-            part.warehouse,
-            event.at,
-            part.priority,
-            part.same_city,
-            part.values_minor,
-            part.paid_minor,
-        )
+        waiting = FloorPart(event.pool, part.warehouse, event.at, part.priority, part.same_city)
         put_part(state, part.fulfilment_id, waiting)

@@ -57,11 +57,13 @@ class RouteState(StrEnum):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one warehouse is to ship of an order."""
+    """What one warehouse is to ship of an order, what each of its units is worth, and its share of what was paid."""
 
     fulfilment_id: str
     warehouse: str
     units: tuple[SkuUnits, ...]
+    values_minor: tuple[int, ...] = ()
+    paid_minor: int = 0
 
 
 class Route(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,9 +97,6 @@ class FloorPart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was routed, ms UTC."""
     priority: int = 0
     same_city: bool = False
-    values_minor: tuple[int, ...] = ()
-    """What each of its units is worth."""
-    paid_minor: int = 0
     wave: str = ""
     """The wave that it is picked in; empty: it waits for one."""
     scanned: tuple[SkuUnits, ...] = ()
@@ -190,6 +189,11 @@ def put_part(state: State, name: str, part: FloorPart | None) -> None:
         state.floor[name] = part
     elif before is not None:
         state.floor.pop(name)
+
+
+def remembered(part: RoutePart) -> Part:
+    """Give what routing remembers of a part, until it is settled."""
+    return Part(part.fulfilment_id, part.warehouse, part.units, part.values_minor, part.paid_minor)
 
 
 def allocate(state: State, pool: str, part: Part | RoutePart) -> None:

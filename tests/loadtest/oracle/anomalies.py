@@ -101,7 +101,7 @@ def copy_input(topic: str, command: bytes) -> Change:
 def move_offset(topic: str, by: int) -> Change:
     # The group's offset of one partition that was read is another.
     def change(history: History) -> History:
-        place = next(place for place, offset in history.offsets.items() if place[0] == topic and offset > 5)
+        place = next(place for place, offset in history.offsets.items() if place[0] == topic and offset > abs(by))
         return replace(history, offsets={**history.offsets, place: history.offsets[place] + by})
 
     return change

@@ -85,7 +85,7 @@ ANOMALIES: tuple[tuple[str, str, Change], ...] = (
     ("I6", "commands asked once", drop_input("routing.commands", b"RouteOrder")),
     ("I6", "commands asked once", drop_input("waybill.commands", b"RecordAnswer")),
     ("I6", "commands asked once", copy_input("carrier.calls", b"CallCarrier")),
-    ("I6", "nothing ahead", move_offset("stock.commands", -3)),
+    ("I6", "nothing ahead", move_offset("stock.commands", -20)),
     ("I6", "events unique", twice),
     ("I7", "events in order", swap("OrderCreated", "OrderPaid")),
     ("I7", "legal moves", swap("OrderCreated", "OrderPaid")),
