@@ -32,6 +32,7 @@ from loadtest.profiles.running import Work, run
 from loadtest.profiles.shape import Phase, Profile
 from loadtest.showing import console
 from pipeline.errors import SettingsError
+from pipeline.services.java import OPTIMISES_VARIABLE
 from pipeline.settings import read_settings
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ def _carry_out(out: Console, setup: Setup, work: Work, *, keep: bool) -> Result:
     out.print(
         f"{setup.profile}: {profile.says}; {records:,} records of {plan.orders:,} orders in {profile.seconds:g} s"
     )
+    if profile.warm_seconds:
+        os.environ.setdefault(OPTIMISES_VARIABLE, "1")
     with site(plan.pools, keep=keep) as place:
         course = run(out, place, work)
         out.print("reading all topics afresh")

@@ -36,7 +36,8 @@ def measure(setup: Setup, profile: Profile, course: Course, judged: Judged) -> R
     history = judged.history
     timing = Timing.of(history)
     seconds = max(profile.seconds, course.sent.seconds)
-    last = timing.spell("last stage", 0, seconds)
+    warm = profile.warm_seconds
+    last = timing.spell("last stage", warm, seconds)
     backlogs = _backlogs(profile, timing)
     uses = _uses(course.samples, timing.begin_ms, profile.seconds, len(history.raw_by_order))
     return Result(
@@ -48,7 +49,7 @@ def measure(setup: Setup, profile: Profile, course: Course, judged: Judged) -> R
         accepted_records=len(history.raw),
         settled=course.settled,
         drained=course.drained,
-        held=timing.spell("hold", 0, seconds, to_hold=True),
+        held=timing.spell("hold", warm, seconds, to_hold=True),
         last=last,
         phases=_phases(profile, timing),
         minutes=_minutes(timing, seconds),

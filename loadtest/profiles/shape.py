@@ -17,7 +17,7 @@ from loadtest.scenario import Shares
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FOLDER = Path(__file__).parent
 SECONDS_MAX = 86_400.0
@@ -44,6 +44,9 @@ class Phase(_Part, frozen=True, kw_only=True):
     seconds: Seconds
     per_second: PerSecond
     to_per_second: PerSecond | None = None
+    warms_up: bool = False
+    """Comes before what is measured, for servers to compile and to fill their caches: the check judges its orders like
+    all others, and no latency counts them."""
 
     @property
     def ends_per_second(self) -> float:
@@ -135,6 +138,11 @@ class Profile(_Part, frozen=True, kw_only=True):
         """How long the load is."""
         return sum(phase.seconds for phase in self.phases)
 
+    @property
+    def warm_seconds(self) -> float:
+        """How long the load goes before it is measured."""
+        return sum(phase.seconds for phase in self.phases if phase.warms_up)
+
     def sized(self, scale: float, seconds: float | None) -> Profile:
         """Multiply all rates by `scale`, and stretch all times (not how long a fault is) to a load of `seconds`."""
         stretch = (seconds or self.seconds) / self.seconds
@@ -194,9 +202,8 @@ def check(profile: Profile) -> None:
 
 
 def _wrong(profile: Profile) -> Iterator[tuple[str, str]]:
-    orders = sum(phase.orders for phase in profile.phases)
-    if not 1 <= orders <= ORDERS_MAX:
-        yield "phases", f"{orders:,.1f} orders in all: 1 to {ORDERS_MAX:,} are allowed"
+    for why in _wrong_phases(profile.phases):
+        yield "phases", why
     lines = sum(profile.goods.lines)
     if profile.goods.lines and not math.isclose(lines, 1, abs_tol=1e-6):
         yield "goods.lines", f"the shares sum up to {lines:g} and not to 1"
@@ -212,3 +219,14 @@ def _wrong(profile: Profile) -> Iterator[tuple[str, str]]:
     for before, after in pairwise(sorted(outages, key=lambda fault: fault.at_seconds)):
         if before.at_seconds + before.seconds > after.at_seconds:
             yield "faults", f"the carrier's outage at {after.at_seconds:g} s begins before the one before it is over"
+
+
+def _wrong_phases(phases: Sequence[Phase]) -> Iterator[str]:
+    orders = sum(phase.orders for phase in phases)
+    if not 1 <= orders <= ORDERS_MAX:
+        yield f"{orders:,.1f} orders in all: 1 to {ORDERS_MAX:,} are allowed"
+    for before, after in pairwise(phases):
+        if after.warms_up and not before.warms_up:
+            yield f"{after.name} is to warm up what {before.name} has measured: warm-ups come first"
+    if all(phase.warms_up for phase in phases):
+        yield "all of them are warm-ups: nothing is measured"

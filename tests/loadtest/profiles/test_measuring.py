@@ -93,6 +93,17 @@ def test_targets_are_judged_of_the_whole_profile_only_and_missed_ones_are_wrong(
     assert not any("p99" in line for line in part.wrong)
 
 
+def test_what_warms_up_counts_for_no_latency() -> None:
+    calm, rush = PROFILE.phases
+    warmed = replace(PROFILE, phases=(replace(calm, warms_up=True), rush))
+    slow = [seen("ShipmentTracked", f"o{n}", 9000) for n in range(4)]
+    history = History(raw=MESSAGES, facts=[*FACTS[8:], *slow])
+    result = measure(SETUP, warmed, course([]), Judged(history, [HELD], {"signed": 8}))
+    assert [(one.orders, one.max_seconds) for one in (result.held, result.last)] == [(4, 0.05), (4, 0.05)]
+    assert [one.max_seconds for one in result.phases] == [8.0, 0.05]
+    assert measure(SETUP, PROFILE, course([]), Judged(history, [HELD], {})).last.max_seconds == 8.0
+
+
 def test_charts_have_a_value_or_none_for_each_of_their_times() -> None:
     samples = [sample(1000, a=Usage(1, 5.0, 0)), sample(2000, b=Usage(7, 0.5, 0))]
     result = measure(SETUP, PROFILE, course(samples), JUDGED)

@@ -24,6 +24,8 @@ WRONG = {
     f"{HEAD}seconds = 1\nper_second = nan": "phases[0].per_second: Expected `float` >= 0.0",
     f"{HEAD}seconds = inf\nper_second = 1": "phases[0].seconds: Expected `float` <= 86400.0",
     f"{HEAD}seconds = 1\nper_second = 0": "phases: 0.0 orders in all: 1 to",
+    f'says = "x"\n{PHASE}warms_up = true': "phases: all of them are warm-ups: nothing is measured",
+    f'says = "x"\n{PHASE}{PHASE}warms_up = true': "phases: all is to warm up what all has measured",
     f'says = "x"\n{PHASE}[mix]\ntwice = 1.5': "mix.twice: Expected `float` <= 1.0",
     f'says = "x"\n{PHASE}[mix]\ntwice = 0.7\nlate = 0.7': "mix: the shares sum up to 1.4",
     f'says = "x"\n{PHASE}[mix]\nthrice = 0.1': "mix: Object contains unknown field `thrice`",
