@@ -13,13 +13,13 @@ from loadtest.oracle.model.folding import MODELS, folded
 from loadtest.oracle.outcomes import part_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from loadtest.oracle.history import Fact, History
 
 FORGETFUL = ("receivers", "parked_reports")
-"""The tables that forget within the time of a run: an entry that is older than what they say to have forgotten may be
-gone."""
+"""The tables that forget within the time of a run: of an entry, what is older than what they say to have forgotten may
+be gone, and what is older still and came later may be there in its place."""
 ALL = (OFFSETS, INPUTS, RAW, EVENTS, LETTERS, CHANGELOGS)
 READS = {model.name: model.reads for model in MODELS}
 MINUTE_MS = 60_000
@@ -48,11 +48,10 @@ def _unequal(history: History) -> Iterator[str]:
         for odd in changelog.odd if changelog else ():
             yield f"{where}: {odd}"
         for key, value in wanted.items():
-            if key not in found:
-                if changelog is None or not _is_forgotten(key, value, changelog.forgotten_ms):
-                    yield f"{where}: {key} is missing; it must be {value}"
-            elif (held := _decoded(found[key])) != value:
-                yield f"{where}: {key} is {held}, and must be {value}"
+            held = _decoded(found[key]) if key in found else None
+            if held != value and (changelog is None or not _is_forgotten(key, held, value, changelog.forgotten_ms)):
+                is_held = "missing" if held is None else held
+                yield f"{where}: {key} is {is_held}, and must be {value}"
         for key in found.keys() - wanted.keys():
             yield f"{where}: {key} is {_decoded(found[key])}, and must not be there"
 
@@ -64,9 +63,14 @@ def _decoded(value: bytes) -> Any:  # noqa: ANN401 - what is there, whatever it 
         return f"no MessagePack ({error})"
 
 
-def _is_forgotten(key: str, value: Any, forgotten_ms: dict[str, int] | Any) -> bool:  # noqa: ANN401 - any entry
+def _is_forgotten(key: str, held: Any, wanted: Any, forgotten_ms: Mapping[str, int]) -> bool:  # noqa: ANN401 - any entry
+    """Say whether two values of an entry differ by nothing but what is older than what was forgotten."""
     table = key.partition(":")[0]
-    return table in FORGETFUL and max(one[0] for one in value[0]) <= forgotten_ms.get(table, 0)
+    if table not in FORGETFUL or isinstance(held, str):
+        return False
+    there, due = (held[0] if held else []), wanted[0]
+    apart = [one for one in there if one not in due] + [one for one in due if one not in there]
+    return all(one[0] <= forgotten_ms.get(table, 0) for one in apart)
 
 
 def _unmet(history: History) -> Iterator[str]:

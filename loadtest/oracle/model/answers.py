@@ -19,7 +19,7 @@ Asked = tuple[str, str, str]
 class Answers:
     """What one record must be answered with, written down by the model of its stage."""
 
-    __slots__ = ("asked", "at", "objections", "parts", "rerouted", "scores", "told", "version")
+    __slots__ = ("asked", "at", "forgotten_ms", "objections", "parts", "rerouted", "scores", "told", "twins", "version")
 
     def __init__(self, routed: Mapping[str, Any] | None, rerouted: Sequence[Mapping[str, Any]] = ()) -> None:
         self.at = 0
@@ -34,6 +34,10 @@ class Answers:
         """How the candidates compared, where there was a plan."""
         self.rerouted = list(rerouted)
         """The parts that the stage began to send again, in its order."""
+        self.forgotten_ms = 0
+        """Until when the partition may have forgotten receivers' orders (ms UTC)."""
+        self.twins: frozenset[str] = frozenset()
+        """The orders that the stage took the record's order for a repetition of."""
         self.version: str | None = (routed or {}).get("rule_version")
 
     def tell(self, event: str, order_id: str = "", to: str = "") -> None:

@@ -93,7 +93,8 @@ def _own_doubts(desk: Desk, waits: Entry, eyes: Eyes) -> Iterator[tuple[str, str
     ours = {sku for sku, _ in waits[UNITS]}
     for created_at, other, skus in receiver[0] if receiver and order["receiver_key"] else ():
         near = abs(order["created_at"] - created_at) <= HOUR_MS and not ours.isdisjoint(skus.split("\n"))
-        if near and _may_be_twin(desk, order, other, eyes):
+        known = not eyes.new or created_at > desk.answers.forgotten_ms or other in desk.answers.twins
+        if near and known and _may_be_twin(desk, order, other, eyes):
             yield SUSPECTED, other
             return
 

@@ -125,6 +125,8 @@ def _fold_raw(history: History, by_cause: dict[str, list[Fact]], found: Folded) 
 
 def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fact]], found: Folded) -> None:
     peaks: Counter[tuple[str, int]] = Counter()
+    changelogs = {number: log for (stage, number), log in history.changelogs.items() if stage == model.name}
+    forgotten = {number: log.forgotten_ms.get("receivers", 0) for number, log in changelogs.items()}
     for record in history.inputs.get(model.reads, ()):
         source = f"{model.reads}-{record.partition}-{record.offset}"
         try:
@@ -138,6 +140,7 @@ def _fold_stage(model: StageModel, history: History, by_cause: dict[str, list[Fa
         tables = found.tables.setdefault((model.name, record.partition), {name: {} for name in model.tables})
         facts = by_cause.pop(source, [])
         answers = Answers(_routed(facts), _rerouted(facts))
+        answers.forgotten_ms, answers.twins = forgotten.get(record.partition, 0), _twins(facts)
         try:
             model.fold(tables, command, answers)
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -158,6 +161,10 @@ def _routed(facts: Sequence[Fact]) -> Mapping[str, Any] | None:
 
 def _rerouted(facts: Sequence[Fact]) -> list[Mapping[str, Any]]:
     return [fact.body for fact in facts if fact.event == "RerouteStarted"]
+
+
+def _twins(facts: Sequence[Fact]) -> frozenset[str]:
+    return frozenset([fact.body["twin"] for fact in facts if fact.body.get("twin")])
 
 
 def _differences(source: str, facts: Sequence[Fact], answers: Answers) -> Iterator[str]:

@@ -14,7 +14,7 @@ from loadtest.oracle.model.folding import name_asked
 from pipeline.domain.rules.active import SetRules
 from tests.domain.folding import events, requests
 from tests.domain.order_histories import BOOKS, decisions, looks, order_commands, order_news
-from tests.domain.orders import NOON
+from tests.domain.orders import NOON, POOL, order_id, submit
 from tests.domain.stages import folded
 
 if TYPE_CHECKING:
@@ -50,6 +50,22 @@ def looked_at_again(draw: st.DrawFn) -> list[Any]:
 @settings(max_examples=100, deadline=None)
 def test_they_agree_on_what_is_looked_at_again_under_another_book(history: list[Any]) -> None:
     agree(history)
+
+
+def test_a_twin_that_was_forgotten_is_found_by_neither_and_one_that_is_known_by_both() -> None:
+    stage = folded("dedup")
+    tables: dict[str, dict[str, Any]] = {name: {} for name in model.TABLES}
+    for name in "AB":
+        command, answers = submit(name, receiver_key="r"), Answers(None)
+        answers.forgotten_ms = command.at
+        model.fold(tables, wire(command), answers)
+        stage.state.receivers.pop(f"{POOL}|r", None)
+        assert answers.told == [told(event) for event in events(stage.tell(command))]
+    command, answers = submit("C", receiver_key="r"), Answers(None)
+    answers.forgotten_ms, answers.twins = command.at, frozenset([order_id("B")])
+    model.fold(tables, wire(command), answers)
+    assert answers.told == [told(event) for event in events(stage.tell(command))]
+    assert "OrderHeldForReview" in {name for name, _, _ in answers.told}
 
 
 def agree(history: list[Any]) -> None:

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from loadtest.oracle.checks import INVARIANTS, Line, Verdict, invariants
@@ -158,6 +159,24 @@ def test_an_anomaly_is_found_under_its_invariant(recorded: History, invariant: s
     assert (finding.verdict, finding.invariant) == (broken, invariant)
     assert finding.first
     assert _lines(changed)[invariant].verdict is broken
+
+
+def test_of_a_receiver_only_what_was_forgotten_may_be_missing(recorded: History) -> None:
+    place, log = next((place, log) for place, log in recorded.changelogs.items() if place[0] == "dedup")
+    key, value = next((key, value) for key, value in log.entries.items() if key.startswith("receivers:"))
+    order = msgspec.msgpack.decode(value)[0][-1]
+    gone = {name: one for name, one in log.entries.items() if name != key}
+    older = {**log.entries, key: msgspec.msgpack.encode([[[order[0] - 1, *order[1:]]]])}
+
+    def verdict(entries: dict[str, bytes], forgotten_ms: int) -> Verdict:
+        changed = log._replace(entries=entries, forgotten_ms={"receivers": forgotten_ms})
+        history = replace(recorded, changelogs={**recorded.changelogs, place: changed})
+        found: Verdict = _findings(history)["tables equal"].verdict
+        return found
+
+    for entries in (gone, older):
+        assert verdict(entries, order[0]) is Verdict.HELD
+        assert verdict(entries, order[0] - 1) is Verdict.BROKEN
 
 
 def test_every_check_has_an_anomaly_that_breaks_it() -> None:
