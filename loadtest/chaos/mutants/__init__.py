@@ -110,7 +110,7 @@ _ALL = (
     _mutant("produce-outside-transaction", "I6", *KILLS),
     _mutant("read-uncommitted", "I6 I3", *KILLS, simulated="read_uncommitted"),
     _mutant("restore-uncommitted", "I10", *KILLS, simulated="restore_uncommitted"),
-    _mutant("restore-without-require-stable", "I6", "zombie-in-commit", simulated="unstable_offsets", faults_min=8),
+    _mutant("restore-without-require-stable", "I6", "zombie-in-commit", simulated="unstable_offsets", faults_min=12),
     _mutant("restore-skips-last", "I8 I3 I1", *KILLS),
     _mutant("restore-stops-early", "I10", *KILLS),
     _mutant("tables-not-restored", "I3 I8", *KILLS),
