@@ -33,7 +33,7 @@ WRONG = {
     "peers --markdown /nowhere/at/all.md": "peers: --markdown: /nowhere/at/all.md is in no folder",
     "profile nonsense": "profile: nonsense: there is no such profile; there are burst, ",
     "profile steady --workers 0": "profile: --workers: must be at least 1 (it is 0)",
-    "profile steady --scale 0.0001": "profile: PROFILES/steady.toml, with --scale and --seconds: phases: 0.2 orders in",
+    "profile steady --scale 0.0001": "profile: PROFILES/steady.toml, with --scale and --seconds: phases: 0.6 orders in",
     "profile steady --speed 2": "profile: --speed: it is of a recording",
     "profile steady --replay x --scale 2": "profile: --replay: a recording has its own size",
     "profile steady --replay /nowhere": "profile: /nowhere: No such file",
