@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from pipeline.bootstrap import enter
 from pipeline.errors import HoldfastError
 
 COMMANDS = {
@@ -46,4 +47,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(enter("loadtest", sys.argv[1:]) or main(sys.argv[1:]))

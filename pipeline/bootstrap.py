@@ -27,25 +27,34 @@ EXIT_INTERRUPTED = 130
 
 
 def run(arguments: list[str]) -> int:
-    """Set up what is missing, enter the environment, run the command. Gives its exit status, or 3 when a step failed.
-
-    HOLDFAST_NO_SETUP=1 goes straight to the command: in a container image, everything is installed already.
-    """
-    if os.environ.get("HOLDFAST_NO_SETUP") != "1":
-        try:
-            _enter(arguments)
-        except SetupError as error:
-            print(f"set-up: {error}", file=sys.stderr)
-            return EXIT_SETUP_FAILED
-        except KeyboardInterrupt:
-            print("set-up: interrupted; start again to go on", file=sys.stderr)
-            return EXIT_INTERRUPTED
+    """Enter the environment, run the command. Gives its exit status, or 3 when the set-up failed."""
+    status = enter("pipeline", arguments)
+    if status:
+        return status
     from pipeline import cli  # noqa: PLC0415 - needs what the set-up installs
 
     return cli.main(arguments)
 
 
-def _enter(arguments: list[str]) -> None:
+def enter(package: str, arguments: list[str]) -> int:
+    """Set up what is missing, and become `python -m package` in the environment. Gives 0 where this is that, or fails.
+
+    HOLDFAST_NO_SETUP=1 goes straight to the command: in a container image, everything is installed already.
+    """
+    if os.environ.get("HOLDFAST_NO_SETUP") == "1":
+        return 0
+    try:
+        _enter(package, arguments)
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return EXIT_SETUP_FAILED
+    except KeyboardInterrupt:
+        print("set-up: interrupted; start again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _enter(package: str, arguments: list[str]) -> None:
     """Return when this process runs in a finished environment; else finish it, and become a process that does."""
     if os.name != "posix":
         message = "Linux or macOS is needed; on Windows, use the Windows Subsystem for Linux"
@@ -64,7 +73,7 @@ def _enter(arguments: list[str]) -> None:
     os.environ[ENTERED] = str(VENV)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(PYTHON, [str(PYTHON), "-m", "pipeline", *arguments])  # noqa: S606 - no shell is wanted
+    os.execv(PYTHON, [str(PYTHON), "-m", package, *arguments])  # noqa: S606 - no shell is wanted
 
 
 def is_finished() -> bool:

@@ -47,6 +47,15 @@ def test_the_first_start_makes_the_environment_and_the_second_leaves_it(checkout
     assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
 
 
+def test_the_load_test_enters_the_same_environment(checkout: Path) -> None:
+    (checkout / "loadtest").mkdir()
+    shutil.copy(ROOT / "loadtest" / "__main__.py", checkout / "loadtest")
+    command = (os.path.realpath(sys.executable), "-m", "loadtest")
+    done = subprocess.run(command, **_options(checkout), timeout=DEADLINE_SECONDS, check=False)
+    assert (done.returncode, "installing 1 packages" in done.stderr) == (2, True)
+    assert "usage: python -m loadtest COMMAND" in done.stderr
+
+
 def test_two_starts_at_once_end_in_one_environment(checkout: Path) -> None:
     starts = [subprocess.Popen(_command(), **_options(checkout)) for _ in range(2)]
     ends = [(start.communicate(timeout=DEADLINE_SECONDS), start.returncode) for start in starts]
