@@ -39,6 +39,7 @@ JUDGED: Mapping[str, tuple[str, ...]] = {
     "HoldConsumed": ("pool", "units"),
     "StockReceived": ("pool", "feed_id"),
     "StockAdjusted": ("pool", "sku", "change_units"),
+    "OrderHeldForReview": ("twin",),
     "OrderRouted": ("parts", "scores", "rule_version"),
     "RerouteStarted": ("fulfilment_id", "new_parts", "scores", "rule_version"),
     "PartRerouted": ("fulfilment_id", "new_parts"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtest.oracle.emitted import fact
 from loadtest.oracle.model import dedup as model
 from loadtest.oracle.model.answers import Answers
-from loadtest.oracle.model.folding import name_asked
+from loadtest.oracle.model.folding import _twins, name_asked
 from pipeline.domain.rules.active import SetRules
+from pipeline.engine.outputs import event_json
 from tests.domain.folding import events, requests
 from tests.domain.order_histories import BOOKS, decisions, looks, order_commands, order_news
 from tests.domain.orders import NOON, POOL, order_id, submit
@@ -62,9 +65,12 @@ def test_a_twin_that_was_forgotten_is_found_by_neither_and_one_that_is_known_by_
         stage.state.receivers.pop(f"{POOL}|r", None)
         assert answers.told == [told(event) for event in events(stage.tell(command))]
     command, answers = submit("C", receiver_key="r"), Answers(None)
-    answers.forgotten_ms, answers.twins = command.at, frozenset([order_id("B")])
+    found = events(stage.tell(command))
+    read = [fact(orjson.loads(event_json(b'{"id":"c-0-0-0",', event)), 0, 0, 0) for event in found]
+    answers.forgotten_ms, answers.twins = command.at, _twins(read)
+    assert answers.twins == {order_id("B")}
     model.fold(tables, wire(command), answers)
-    assert answers.told == [told(event) for event in events(stage.tell(command))]
+    assert answers.told == [told(event) for event in found]
     assert "OrderHeldForReview" in {name for name, _, _ in answers.told}
 
 
