@@ -85,7 +85,12 @@ def measure(out: Console, options: argparse.Namespace) -> DrainResult:
             with watch.shown():
                 meter.start(deployment)
                 allowed = DRAIN_SECONDS + DRAIN_SECONDS_PER_ORDER * plan.orders
-                settled = watch.wait(lambda: plan.orders, lambda moment: _is_over(watch, meter, moment), allowed)
+
+                def is_over(moment: Moment) -> bool:
+                    meter.read(deciding=_are_deciding(moment, plan.orders))
+                    return watch.at_rest(moment)  # the parcels have arrived
+
+                settled = watch.wait(lambda: plan.orders, is_over, allowed)
             drained = deployment.stop() == 0
         history = read_history(place.sources)
         findings = check_all(history)
@@ -116,10 +121,9 @@ def _fill(out: Console, place: Site, plan: Plan) -> None:
     out.print(f"filled: {stock} stock feeds and {sent.records:,} records in {time.monotonic() - began:.1f} s")
 
 
-def _is_over(watch: Watch, meter: CpuMeter, moment: Moment) -> bool:
-    """Read the CPU times as long as stages decide; go on until the parcels have arrived."""
-    meter.read(deciding=bool(moment.waiting))
-    return watch.at_rest(moment)
+def _are_deciding(moment: Moment, orders: int) -> bool:
+    """Say whether orders are to be decided. Workers that still divide the partitions see none waiting."""
+    return bool(moment.waiting) or moment.counts.received < orders // 2
 
 
 def _show(out: Console, result: DrainResult) -> None:
