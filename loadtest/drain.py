@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadtest.chaos.cpu import brake
 from loadtest.cpu import CpuMeter
 from loadtest.deployment import Site, deployed, provision, site
 from loadtest.generator import Outlet, fill, replay
@@ -28,12 +31,21 @@ from pipeline.settings import VARIABLES
 from pipeline.topics import STOCK_COMMANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
+
+    from loadtest.deployment import Deployment
 
 DRAIN_SECONDS = 120.0
 DRAIN_SECONDS_PER_ORDER = 0.01
 REPORT_INTERVAL_SECONDS = 15.0
 """Between two reports of a parcel's way. In a drain that takes longer, the parcels' way is part of what is measured."""
+
+
+BRAKE_MICROSECONDS = 20_000
+"""The period of a worker's quota: short beside the time of a commit, which waits for it."""
+CORES_MIN = 0.05
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +55,8 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
     orders: int
     records: int
     workers: int
+    worker_cores: float | None
+    """The share of one core that each worker was held to; None if it was free."""
     decided: int
     seconds: float
     orders_per_second: float
@@ -59,6 +73,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
     parser.add_argument(
         "--report-interval", type=float, default=REPORT_INTERVAL_SECONDS, help="seconds between a parcel's reports"
+    )
+    parser.add_argument(
+        "--worker-cores",
+        type=cores,
+        metavar="SHARE",
+        help="hold each worker to this share of one core, so that cores are left for more workers",
     )
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     options = parser.parse_args(arguments)
@@ -80,17 +100,16 @@ def measure(out: Console, options: argparse.Namespace) -> DrainResult:
         place = plain._replace(environ={**plain.environ, VARIABLES["sandbox_options"]: sandbox})
         _fill(out, place, plan)
         meter = CpuMeter(place)
-        with deployed(place, options.workers) as deployment:
+        with (
+            deployed(place, options.workers) as deployment,
+            _held_back(out, deployment, options.worker_cores),
+        ):
             watch = Watch(out, deployment)
             with watch.shown():
                 meter.start(deployment)
                 allowed = DRAIN_SECONDS + DRAIN_SECONDS_PER_ORDER * plan.orders
-
-                def is_over(moment: Moment) -> bool:
-                    meter.read(deciding=_are_deciding(moment, plan.orders))
-                    return watch.at_rest(moment)  # the parcels have arrived
-
-                settled = watch.wait(lambda: plan.orders, is_over, allowed)
+                over = partial(_is_over, watch, meter, plan.orders)
+                settled = watch.wait(lambda: plan.orders, over, allowed)
             drained = deployment.stop() == 0
         history = read_history(place.sources)
         findings = check_all(history)
@@ -102,6 +121,7 @@ def measure(out: Console, options: argparse.Namespace) -> DrainResult:
         orders=plan.orders,
         records=len(plan.scenario.records),
         workers=options.workers,
+        worker_cores=options.worker_cores,
         decided=decided,
         seconds=seconds,
         orders_per_second=decided / seconds if seconds else 0.0,
@@ -109,6 +129,27 @@ def measure(out: Console, options: argparse.Namespace) -> DrainResult:
         cpu_microseconds_per_order=workers / decided * 1e6 if decided else 0.0,
         findings=findings,
     )
+
+
+def cores(text: str) -> float:
+    """Read a share of one core."""
+    found = float(text)
+    if not CORES_MIN <= found <= 1:
+        message = f"{text} is not between {CORES_MIN:g} and 1"
+        raise argparse.ArgumentTypeError(message)
+    return found
+
+
+@contextmanager
+def _held_back(out: Console, deployment: Deployment, cores: float | None) -> Iterator[None]:
+    """Hold each worker to a share of one core for a block of code, and say whether that held it back."""
+    pids = [found.pid for name, found in deployment.processes().items() if name.startswith("worker-")]
+    brakes = [] if cores is None else [brake(pid, cores, BRAKE_MICROSECONDS) for pid in pids]
+    try:
+        yield
+    finally:
+        for held in brakes:
+            out.print(held.release().evidence)
 
 
 def _fill(out: Console, place: Site, plan: Plan) -> None:
@@ -121,9 +162,13 @@ def _fill(out: Console, place: Site, plan: Plan) -> None:
     out.print(f"filled: {stock} stock feeds and {sent.records:,} records in {time.monotonic() - began:.1f} s")
 
 
-def _are_deciding(moment: Moment, orders: int) -> bool:
-    """Say whether orders are to be decided. Workers that still divide the partitions see none waiting."""
-    return bool(moment.waiting) or moment.counts.received < orders // 2
+def _is_over(watch: Watch, meter: CpuMeter, orders: int, moment: Moment) -> bool:
+    """Read the CPU until all is decided, and say whether the parcels have arrived.
+
+    Workers that still divide the partitions see no order waiting: too few have been received for it to be the end.
+    """
+    meter.read(deciding=bool(moment.waiting) or moment.counts.received < orders // 2)
+    return watch.at_rest(moment)
 
 
 def _show(out: Console, result: DrainResult) -> None:

@@ -38,15 +38,15 @@ class Brake(Protocol):
 class Quota:
     """A control group (version 1) of its own, with a bandwidth limit. OSError where it cannot be made."""
 
-    def __init__(self, pid: int, share: float) -> None:
+    def __init__(self, pid: int, share: float, period_microseconds: int) -> None:
         self._pid = pid
         self._share = share
         self._home = CGROUP / _group_of(pid).lstrip("/")
         self._group = CGROUP / f"holdfast-chaos-{os.getpid()}-{pid}"
         self._group.mkdir()
         try:
-            (self._group / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
-            (self._group / "cpu.cfs_quota_us").write_text(str(round(PERIOD_MICROSECONDS * share)))
+            (self._group / "cpu.cfs_period_us").write_text(str(period_microseconds))
+            (self._group / "cpu.cfs_quota_us").write_text(str(round(period_microseconds * share)))
             (self._group / "cgroup.procs").write_text(str(pid))
         except OSError:
             self._group.rmdir()
@@ -98,10 +98,10 @@ class Turns:
         return Proof(self._stops > 0, evidence, {"stops": self._stops})
 
 
-def brake(pid: int, share: float) -> Brake:
+def brake(pid: int, share: float, period_microseconds: int = PERIOD_MICROSECONDS) -> Brake:
     """Hold a process back to a share of one CPU. Raises ProcessLookupError, psutil.NoSuchProcess."""
     try:
-        return Quota(pid, share)
+        return Quota(pid, share, period_microseconds)
     except OSError:
         return Turns(pid, share)
 
