@@ -101,8 +101,7 @@ class App(faust.App):
 
     def _waiting(self, tp: TP, next_offset: int) -> int:
         """Count the offsets from the last processed record to the end of the log, if any record is among them."""
-        thread = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
-        known = thread.read_and_written(tp)
+        known = self.consumer.fetcher.read_and_written((tp.topic, tp.partition))  # type: ignore[attr-defined]  # ours
         if known is None or self.engine.membership is None:
             return 0
         position, end = known

@@ -5,27 +5,22 @@ Faust calls these classes; each override says which of Faust's habits it replace
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiokafka.errors import IllegalStateError
 from faust.events import Event as FaustEvent
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from pipeline.engine.fetching import Fetcher
 from pipeline.engine.membership import Membership
-from pipeline.engine.stage import Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-
-    import aiokafka
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pipeline.engine.engine import Engine
-
-FETCH_WAIT_MAX_MS = 20
-"""How long the broker may sit on an empty fetch. Faust's own 1,500 ms delay nothing but a rebalance, and that badly."""
+    from pipeline.engine.stage import Record
 
 
 class Batch(NamedTuple):
@@ -43,13 +38,12 @@ class Batch(NamedTuple):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reads committed records only, and soon. Faust reads uncommitted ones unless its own exactly-once is on."""
+    """Belongs to the group, and reads nothing: the fetcher does that."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401  Faust's
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001  aiokafka's, before its start
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MAX_MS  # noqa: SLF001
-        return consumer
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Keep aiokafka from fetching what nobody would take from it."""
+        self._ensure_consumer().pause(*driver.ensure_aiokafka_TPset(assigned))
+        await super().on_partitions_assigned(assigned, generation_id)
 
     def membership(self) -> Membership:
         """Give the group membership of this moment."""
@@ -57,22 +51,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         conf = self.app.conf
         return Membership(conf.id, coordinator.generation, coordinator.member_id, conf.consumer_group_instance_id or "")
 
-    def read_and_written(self, tp: TP) -> tuple[int, int] | None:
-        """Give the next offset to fetch and the log's end, without a round trip; None while they are not known."""
-        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001  no public name
-        assignment = subscription.assignment if subscription else None
-        if assignment is None or tp not in assignment.tps:
-            return None
-        state = assignment.state_value(tp)
-        if not state.has_valid_position or state.highwater is None:
-            return None
-        return state.position, state.highwater
+    def is_reading(self) -> AbstractContextManager[None]:
+        """Tell aiokafka for a block of code that records are asked for: it leaves the group when nobody does."""
+        context: AbstractContextManager[None] = self._ensure_consumer()._subscription.fetch_context()  # noqa: SLF001
+        return context
 
 
 class Consumer(driver.Consumer):
     """Delivers one message per partition batch, and never commits: the transaction owns the offsets."""
 
     _thread: ConsumerThread
+    fetcher: Fetcher
 
     @property
     def engine(self) -> Engine:
@@ -82,44 +71,36 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  Faust's
-        """Yield batches of what was fetched, under the membership that held from before the fetch until after it."""
+    async def on_start(self) -> None:
+        """Open the reader beside the member of the group."""
+        self.fetcher = Fetcher(self.engine.settings)
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Close the reader."""
+        await super().on_stop()
+        await self.fetcher.close()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ARG002, ASYNC109  Faust's
+        """Yield batches of what was fetched, as long as the membership holds under which it was read.
+
+        What is not delivered is not lost: the next assignment begins at what is committed then.
+        """
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # an asyncio event waits as well
-        membership = self.engine.membership
-        records, active = await self._wait_next_records(timeout)
-        if not records or self.should_stop:
-            return
-        if not self.flow_active or membership is None or membership != self.engine.membership:
-            await self._read_again(records)
-            return
+        with self._thread.is_reading():
+            fetched = await self.fetcher.fetch(self._get_active_partitions())
         size = self.engine.settings.batch_records_max
-        for source, fetched in records.items():
-            tp = TP(source.topic, source.partition)
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
-                continue
-            for start in range(0, len(fetched), size):
-                if not self.flow_active or membership != self.engine.membership:
-                    return  # the next assignment seeks: it is yet to come, or it came after this fetch
-                chunk = fetched[start : start + size]
+        for (topic, number), records in fetched.records.items():
+            for start in range(0, len(records), size):
+                if not self.flow_active:
+                    await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # the same
+                membership = fetched.membership
+                if self.should_stop or membership is None or membership != self.engine.membership:
+                    return
                 self.engine.expect_batch()
-                yield tp, _message(tp, chunk, membership)
-
-    async def _read_again(self, fetched: Iterable[Any]) -> None:
-        """Seek back over records that a rebalance overtook: they are not delivered, and the position is behind them.
-
-        A fetch that waited through a rebalance may return between the seek to the committed offsets and the moment when
-        records flow again. Without this it would be lost: nothing seeks a second time. While partitions are revoked
-        there is nothing to do, since their next assignment seeks.
-        """
-        if self.engine.membership is None:
-            return
-        resume = self.engine.resume_offsets()
-        offsets = {TP(tp.topic, tp.partition): resume.get((tp.topic, tp.partition)) for tp in fetched}
-        known = {tp: offset for tp, offset in offsets.items() if offset is not None}
-        if known:
-            with suppress(IllegalStateError):  # revoked meanwhile: the next assignment seeks
-                await self._thread.seek_wait(known)
+                batch = Batch(membership, topic, number, records[start : start + size])
+                yield TP(topic, number), _message(batch)
 
     def ack(self, message: Any) -> bool:  # noqa: ANN401  Faust's
         """Forget a message. Nothing is ever committed because of it."""
@@ -152,10 +133,10 @@ class Consumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Resume from the offsets that the tables were restored to, read with require_stable."""
-        offsets = {TP(topic, number): offset for (topic, number), offset in self.engine.resume_offsets().items()}
-        if offsets:
-            await self._thread.seek_wait(offsets)
-        return offsets
+        membership = self.engine.membership
+        offsets = self.engine.resume_offsets() if membership is not None else {}
+        await self.fetcher.assign(membership, offsets)
+        return {TP(*partition): offset for partition, offset in offsets.items()}
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]
@@ -176,18 +157,15 @@ class Transport(driver.Transport):
     Consumer = Consumer
 
 
-def _message(tp: TP, chunk: Iterable[Any], membership: Membership) -> ConsumerMessage:
-    """Wrap a chunk of fetched records. Without `generation_id` Faust's streams skip the message, silently."""
-    records = [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in chunk]
-    batch = Batch(membership, tp.topic, tp.partition, records)
-    last = records[-1]
-    seconds = last.timestamp_ms / 1000
+def _message(batch: Batch) -> ConsumerMessage:
+    """Wrap a batch. Without `generation_id` Faust's streams skip the message, silently."""
+    last = batch.records[-1]
     value: Any = batch  # Faust expects bytes and hands them on as they are
     return ConsumerMessage(
-        tp.topic,
-        tp.partition,
+        batch.topic,
+        batch.partition,
         last.offset,
-        seconds,
+        last.timestamp_ms / 1000,
         0,
         [],
         None,
@@ -195,6 +173,6 @@ def _message(tp: TP, chunk: Iterable[Any], membership: Membership) -> ConsumerMe
         None,
         0,
         0,
-        tp,
-        generation_id=membership.generation,
+        TP(batch.topic, batch.partition),
+        generation_id=batch.membership.generation,
     )

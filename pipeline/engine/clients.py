@@ -85,6 +85,27 @@ def committed_reader(settings: Settings) -> confluent_kafka.Consumer:
     )
 
 
+def partition_reader(settings: Settings) -> confluent_kafka.Consumer:
+    """Make the consumer that reads a worker's input; the group is joined, and the offsets are kept, by others."""
+    return confluent_kafka.Consumer(
+        _shared(settings)
+        | {
+            "group.id": f"{settings.deployment}.input",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            # Offsets come from the group; one that the log does not have must not be replaced by a guess.
+            "auto.offset.reset": "error",
+            # A fetch is answered as soon as there is a record. A new assignment waits for one that is under way.
+            "fetch.wait.max.ms": 100,
+            "queued.min.messages": 2000,  # of each partition: a stage behind others is not to wait for all of theirs
+            "queued.max.messages.kbytes": 16 * 1024,
+            "fetch.queue.backoff.ms": 2,  # else a partition whose queue was full is left alone for a second
+            "reconnect.backoff.max.ms": 1000,  # a broker that was started again is found soon
+        }
+    )
+
+
 def _shared(settings: Settings) -> Config:
     return {
         "bootstrap.servers": settings.kafka,

@@ -1,37 +1,41 @@
-"""What was fetched around a rebalance is delivered, or read again."""
+"""What was fetched is delivered under the membership that it was read under, or not at all."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from pipeline.engine.batches import Consumer
+from pipeline.engine.fetching import Fetched
 from pipeline.engine.membership import Membership
+from pipeline.engine.stage import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 OLD, NEW = Membership("group", 1, "member"), Membership("group", 2, "member")
-PARTITION = TP("stock.commands", 0)
+PARTITION = ("stock.commands", 0)
 
 
-class Fetched(Consumer):
+class Delivering(Consumer):
     """A consumer whose fetch returns two records, from offset 60 on, and during which something happens."""
 
-    def __init__(self, during: Callable[[Fetched], None]) -> None:
+    def __init__(self, during: Callable[[Delivering], None], batch_records_max: int) -> None:
         self.during = during
         self.flow_active = True
-        self.sought: list[dict[TP, int]] = []
-        self._buffered_partitions = set()
-        self._thread = SimpleNamespace(seek_wait=self._note_seek)  # type: ignore[assignment]
+        self.can_resume_flow = asyncio.Event()
+        self.assigned: list[object] = []
+        self._active_partitions = {TP(*PARTITION)}
+        self._thread = SimpleNamespace(is_reading=nullcontext)  # type: ignore[assignment]
+        self.fetcher = SimpleNamespace(fetch=self._fetch, assign=self._assign)  # type: ignore[assignment]
         self._engine = SimpleNamespace(
             membership=OLD,
-            settings=SimpleNamespace(batch_records_max=1000),
-            resume_offsets=lambda: {("stock.commands", 0): 60},
+            settings=SimpleNamespace(batch_records_max=batch_records_max),
+            resume_offsets=lambda: {PARTITION: 60},
             expect_batch=lambda: None,
         )
 
@@ -43,49 +47,80 @@ class Fetched(Consumer):
     def should_stop(self) -> bool:
         return False
 
-    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ANN401, ARG002, ASYNC109  Faust's
+    async def wait(self, *events: Any, **_: Any) -> Any:  # noqa: ANN401  Faust's
+        await events[0].wait()
+
+    def let_flow(self) -> None:
+        self.flow_active = True
+        self.can_resume_flow.set()
+
+    async def _fetch(self, active: set[TP]) -> Fetched:
+        assert active == {PARTITION}
         self.during(self)
-        fetched = [ConsumerRecord("stock.commands", 0, offset, 0, 1, b"k", b"v", None, 1, 1, ()) for offset in (60, 61)]
-        return {PARTITION: fetched}, {PARTITION}
+        return Fetched(OLD, {PARTITION: [Record(*PARTITION, offset, 1, b"k", b"v", ()) for offset in (60, 61)]})
 
-    async def _note_seek(self, offsets: dict[TP, int]) -> None:
-        self.sought.append(offsets)
+    async def _assign(self, *assigned: object) -> None:
+        self.assigned.append(assigned)
 
 
-def deliver(during: Callable[[Fetched], None]) -> tuple[list[Any], list[dict[TP, int]]]:
-    """Give the batches of one fetch, and the seeks."""
+def delivered(
+    during: Callable[[Delivering], None], batch_records_max: int = 1000
+) -> list[tuple[Membership, list[int]]]:
+    """Give the batches of one fetch: their membership, and their offsets."""
 
-    async def run() -> tuple[list[Any], list[dict[TP, int]]]:
-        consumer = Fetched(during)
-        batches = [message.value async for _, message in consumer.getmany(1.0)]
-        return batches, consumer.sought
+    async def run() -> list[tuple[Membership, list[int]]]:
+        consumer = Delivering(during, batch_records_max)
+        batches: list[Any] = [message.value async for _, message in consumer.getmany(1.0)]
+        return [(batch.membership, [record.offset for record in batch.records]) for batch in batches]
 
     return asyncio.run(run())
 
 
 def test_a_fetch_in_peace_is_one_batch() -> None:
-    (batch,), sought = deliver(lambda _: None)
-    assert (batch.membership, [record.offset for record in batch.records]) == (OLD, [60, 61])
-    assert sought == []
+    assert delivered(lambda _: None) == [(OLD, [60, 61])]
 
 
-def test_a_fetch_that_returns_after_the_seek_and_before_the_flow_is_read_again() -> None:
-    def during(consumer: Fetched) -> None:
-        consumer.engine.membership = NEW
+def test_a_fetch_of_many_records_is_several_batches() -> None:
+    assert delivered(lambda _: None, batch_records_max=1) == [(OLD, [60]), (OLD, [61])]
+
+
+def test_a_fetch_that_returns_while_no_records_flow_waits_until_they_do() -> None:
+    def during(consumer: Delivering) -> None:
         consumer.flow_active = False
+        asyncio.get_running_loop().call_soon(consumer.let_flow)
 
-    assert deliver(during) == ([], [{PARTITION: 60}])
+    assert delivered(during) == [(OLD, [60, 61])]
 
 
-def test_a_fetch_that_a_whole_rebalance_overtook_is_read_again() -> None:
-    def during(consumer: Fetched) -> None:
+def test_a_fetch_that_a_whole_rebalance_overtook_is_dropped() -> None:
+    def during(consumer: Delivering) -> None:
         consumer.engine.membership = NEW
 
-    assert deliver(during) == ([], [{PARTITION: 60}])
+    assert delivered(during) == []
 
 
-def test_a_fetch_that_returns_while_partitions_are_revoked_leaves_the_seek_to_the_next_assignment() -> None:
-    def during(consumer: Fetched) -> None:
+def test_a_fetch_that_returns_while_partitions_are_revoked_is_dropped() -> None:
+    def during(consumer: Delivering) -> None:
         consumer.engine.membership = None
 
-    assert deliver(during) == ([], [])
+    assert delivered(during) == []
+
+
+def assigned(membership: Membership | None) -> list[object]:
+    """Give what the reader is told to read under a membership."""
+
+    async def run() -> list[object]:
+        consumer = Delivering(lambda _: None, 1)
+        consumer.engine.membership = membership
+        await consumer.seek_to_committed()
+        return consumer.assigned
+
+    return asyncio.run(run())
+
+
+def test_an_assignment_is_read_from_its_restored_offsets_on() -> None:
+    assert assigned(NEW) == [(NEW, {PARTITION: 60})]
+
+
+def test_nothing_is_read_without_a_membership() -> None:
+    assert assigned(None) == [(None, {})]

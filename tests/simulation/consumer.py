@@ -1,26 +1,30 @@
 """What Faust does around the engine: the group, fetches, and the way of batches to the agents.
 
-`getmany`, the seek to the committed offsets and the second look at what a rebalance overtook are the engine's own code
-(pipeline/engine/batches.py), run on this class. The rest follows Faust 0.15.3: transport/consumer.py for the drain,
-app/base.py for a revocation, tables/recovery.py for what follows an assignment.
+`getmany` and the seek to the committed offsets are the engine's own code (pipeline/engine/batches.py), run on this
+class, on a reader that answers as pipeline/engine/fetching.py does. The rest follows Faust 0.15.3:
+transport/consumer.py for the drain, app/base.py for a revocation, tables/recovery.py for what follows an assignment.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
-from faust.types import TP
-
 from pipeline.engine import batches
+from pipeline.engine.fetching import Fetched
 from pipeline.engine.membership import Membership
+from pipeline.engine.stage import Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
+    from contextlib import AbstractContextManager
+
+    from faust.types import TP
 
     from pipeline.engine.batches import Batch
     from tests.simulation.group import Joined
-    from tests.simulation.log import Entry
+    from tests.simulation.log import Partition
     from tests.simulation.process import Process
 
 HEARTBEAT_SECONDS = 0.6
@@ -28,15 +32,65 @@ STREAM_BATCHES_MAX = 16
 FETCH_RECORDS_MAX = 8
 
 
-class Consumer:
-    """One process's consumer: aiokafka's part, which a thread of its own plays, and Faust's."""
+class Fetcher:
+    """The reader, which a thread of its own plays: what it is asked, it does in the order in which it was asked."""
 
     isolation_level = "read_committed"
-    """As pipeline.engine.batches.ConsumerThread sets it."""
+    """As pipeline.engine.clients.partition_reader sets it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._membership: Membership | None = None
+        self._positions: dict[Partition, int] = {}
+        self._news = asyncio.Event()
+        self._asked = asyncio.Lock()
+
+    async def assign(self, membership: Membership | None, offsets: Mapping[Partition, int]) -> None:
+        """Read these partitions from these offsets on."""
+
+        def assign() -> None:
+            self._membership, self._positions = membership, dict(offsets)
+            self._news.set()
+
+        async with self._asked:
+            await self._process.ask(assign)
+
+    async def fetch(self, _active: Collection[Partition]) -> Fetched:
+        """Fetch. What comes back may be overtaken by a rebalance, since it passes between two threads."""
+        while True:
+            self._news.clear()
+            self._process.world.broker.waiting.append(self._tell_news)
+            async with self._asked:
+                found = await self._process.ask(self._fetch)
+            if found.records:
+                return found
+            await self._news.wait()
+
+    def _tell_news(self) -> None:
+        """Wake the fetch: a log has grown."""
+        if not self._process.is_ended:
+            self._news.set()
+
+    def _fetch(self) -> Fetched:
+        found = {}
+        committed = self.isolation_level == "read_committed"
+        for partition, position in self._positions.items():
+            log = self._process.world.broker.log(*partition)
+            entries, self._positions[partition] = log.read(position, FETCH_RECORDS_MAX, committed=committed)
+            if entries:
+                found[partition] = [
+                    Record(*partition, e.offset, e.timestamp, e.key, e.value, e.headers) for e in entries
+                ]
+        return Fetched(self._membership, found)
+
+
+class Consumer:
+    """One process's consumer: aiokafka's part, which a thread of its own plays, and Faust's."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
         self.engine = process.engine
+        self.fetcher = Fetcher(process)
         self.flow_active = False
         self.should_stop = False
         self.can_resume_flow = asyncio.Event()
@@ -44,25 +98,18 @@ class Consumer:
         self.queues: dict[str, asyncio.Queue[Batch]] = {
             topic: asyncio.Queue(STREAM_BATCHES_MAX) for topic in process.engine.stages
         }
-        self._buffered_partitions: set[TP] = set()
         self._thread = self
         self._joined: Joined | None = None
-        self._positions: dict[TP, int | None] = {}
         self._read_offset: dict[TP, int] = {}
         self._recover = asyncio.Event()
         self._rejoin = asyncio.Event()
         self._is_unknown = False
-        self._news = asyncio.Event()
-        self._seeking = asyncio.Lock()
 
     # --- the engine's own ---
 
     def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Give batches of what was fetched: the engine's code."""
         return batches.Consumer.getmany(cast(Any, self), timeout)
-
-    async def _read_again(self, fetched: Iterable[Any]) -> None:
-        await batches.Consumer._read_again(cast(Any, self), fetched)  # noqa: SLF001  the engine's code
 
     async def _seek(self) -> None:
         offsets = await batches.Consumer.seek_to_committed(cast(Any, self))
@@ -76,47 +123,17 @@ class Consumer:
         group = self.process.settings.deployment
         return Membership(group, self._joined.generation, self._joined.member, self.process.instance)
 
-    async def seek_wait(self, offsets: Mapping[TP, int]) -> None:
-        """Seek, on the other thread, which does what it is asked in the order in which it was asked."""
+    def is_reading(self) -> AbstractContextManager[None]:
+        """Note nothing: nobody here leaves a group because records are not asked for."""
+        return nullcontext()
 
-        def seek() -> None:
-            self._positions.update({tp: offset for tp, offset in offsets.items() if tp in self._positions})
-            self._news.set()
-
-        async with self._seeking:
-            await self.process.ask(seek)
+    def _get_active_partitions(self) -> frozenset[Partition]:
+        assert self._joined is not None
+        return self._joined.partitions
 
     async def wait(self, event: asyncio.Event) -> None:
         """Wait for an event."""
         await event.wait()
-
-    async def _wait_next_records(self, _timeout: float) -> tuple[dict[TP, list[Entry]], set[TP]]:
-        """Fetch. What comes back may be overtaken by a rebalance, since it passes between two threads."""
-        if not self.flow_active:
-            await self.can_resume_flow.wait()
-        while True:
-            self._news.clear()
-            self.process.world.broker.waiting.append(self._tell_news)
-            found = await self.process.ask(self._fetch)
-            if found:
-                return found, set(self._positions)
-            await self._news.wait()
-
-    def _tell_news(self) -> None:
-        """Wake the fetch: a log has grown."""
-        if not self.process.is_ended:
-            self._news.set()
-
-    def _fetch(self) -> dict[TP, list[Entry]]:
-        found = {}
-        committed = self.isolation_level == "read_committed"
-        for tp, position in self._positions.items():
-            if position is not None:
-                log = self.process.world.broker.log(tp.topic, tp.partition)
-                entries, self._positions[tp] = log.read(position, FETCH_RECORDS_MAX, committed=committed)
-                if entries:
-                    found[tp] = entries
-        return found
 
     # --- Faust's part ---
 
@@ -129,7 +146,6 @@ class Consumer:
             self.process.world.note(
                 f"slot {self.process.slot} joins generation {joined.generation}: {_numbers(joined)}"
             )
-            self._positions = {TP(*partition): None for partition in sorted(joined.partitions)}
             self.engine.on_assigned(self.membership(), joined.partitions)
             self._recover.set()
             self._rejoin.clear()
@@ -163,7 +179,6 @@ class Consumer:
             for queue in self.queues.values():
                 while not queue.empty():
                     queue.get_nowait()
-        self._positions.clear()
 
     async def recover(self) -> None:
         """After each assignment: restore, seek, and let records flow, unless it is overtaken by the next one."""

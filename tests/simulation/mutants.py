@@ -16,12 +16,14 @@ from pipeline.engine.membership import NO_GENERATION, Membership, group_metadata
 from pipeline.engine.restore import Restorer
 from pipeline.engine.transaction import Transaction
 from pipeline.errors import UnknownOutcomeError
-from tests.simulation.consumer import Consumer
+from tests.simulation.consumer import Fetcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pipeline.engine.batches import Batch
+    from pipeline.engine.fetching import Fetched
+    from pipeline.engine.restore import Partition
     from pipeline.settings import Settings
 
 Patch = tuple[Any, str, Any]
@@ -119,7 +121,7 @@ def unstable_offsets() -> list[Patch]:
 
 def read_uncommitted() -> list[Patch]:
     """Read records of transactions that may abort."""
-    return [(Consumer, "isolation_level", "read_uncommitted")]
+    return [(Fetcher, "isolation_level", "read_uncommitted")]
 
 
 def restore_uncommitted() -> list[Patch]:
@@ -188,13 +190,15 @@ def no_new_epoch_after_a_repeated_commit() -> list[Patch]:
     return [(transaction, "SENT_ONCE_SECONDS", float("inf"))]
 
 
-def overtaken_fetch_is_lost() -> list[Patch]:
-    """Drop what a fetch brings that a rebalance overtook, and do not read it again."""
+def fetch_names_todays_membership() -> list[Patch]:
+    """Take what a rebalance overtook for read under the membership of now."""
+    fetch = Fetcher.fetch
 
-    async def read_again(_self: Consumer, _fetched: object) -> None:
-        pass
+    async def fetch_now(self: Fetcher, active: Collection[Partition]) -> Fetched:
+        found = await fetch(self, active)
+        return found._replace(membership=self._process.engine.membership)
 
-    return [(Consumer, "_read_again", read_again)]
+    return [(Fetcher, "fetch", fetch_now)]
 
 
 def no_guard_against_a_second_delivery() -> list[Patch]:
@@ -241,7 +245,7 @@ MUTANTS: dict[str, Callable[[], list[Patch]]] = {
         marker_before_output,
         kept_tables_are_trusted,
         no_new_epoch_after_a_repeated_commit,
-        overtaken_fetch_is_lost,
+        fetch_names_todays_membership,
         no_guard_against_a_second_delivery,
         no_instance_id,
         torn_changelogs_are_taken,

@@ -46,7 +46,7 @@ def test_a_schedule_that_catches_a_mutant_is_small_once_it_is_shrunk(mutant: str
     assert simulate(small).violations == []
     assert len(small.faults) <= 2
     assert len(small.inputs) <= 6
-    assert sum(map(bool, small.decisions)) <= 60
+    assert sum(map(bool, small.decisions)) <= 64
 
 
 def test_shrinking_keeps_what_is_needed_and_nothing_else() -> None:

@@ -8,7 +8,6 @@ import confluent_kafka
 
 from loadtest.chaos.patching import rebuilt, swap
 from pipeline.engine import clients
-from pipeline.engine.batches import ConsumerThread
 from pipeline.engine.engine import Engine
 from pipeline.engine.restore import Restorer
 from pipeline.engine.tables import CHECKPOINT_KEY, PartitionTables
@@ -23,24 +22,6 @@ STEP_BACK_RECORDS = 20
 TRANSACTIONS_MISSED = 2
 
 
-def consumer_reads_uncommitted() -> None:
-    """Read the records of transactions that are open, or were never committed.
-
-    A killed worker's outputs are processed although they do not exist, and then once more (I6, I3). Shown by any kill
-    under load.
-    """
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def _create_worker_consumer(self: ConsumerThread, transport: Any) -> Any:  # noqa: ANN401  Faust's
-            consumer = original(self, transport)
-            consumer._isolation_level = "read_uncommitted"  # noqa: SLF001  aiokafka's
-            return consumer
-
-        return _create_worker_consumer
-
-    swap(ConsumerThread, "_create_worker_consumer", wrap)
-
-
 class _UncommittedLibrary:
     """confluent_kafka, but that its consumers read uncommitted records whatever they are told."""
 
@@ -49,6 +30,15 @@ class _UncommittedLibrary:
     @staticmethod
     def Consumer(config: dict[str, Any]) -> confluent_kafka.Consumer:  # noqa: N802  the library's name
         return confluent_kafka.Consumer({**config, "isolation.level": "read_uncommitted"})
+
+
+def consumer_reads_uncommitted() -> None:
+    """Read the records of transactions that are open, or were never committed.
+
+    A killed worker's outputs are processed although they do not exist, and then once more (I6, I3). Shown by any kill
+    under load.
+    """
+    swap(clients, "partition_reader", lambda original: rebuilt(original, confluent_kafka=_UncommittedLibrary))
 
 
 def restore_reads_uncommitted() -> None:
