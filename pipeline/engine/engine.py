@@ -20,6 +20,7 @@ from pipeline.engine.blocking import Blocking
 from pipeline.engine.calling import Calling
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.membership import Assignment
+from pipeline.engine.pacing import pause_seconds
 from pipeline.engine.restore import Partition, Restorer
 from pipeline.engine.stage import DecidingStage, Stage
 from pipeline.engine.tables import PartitionTables
@@ -41,9 +42,6 @@ EXIT_REFUSED = 78
 PROOFS_PER_SESSION = 2
 """A membership that was confirmed half a session ago is asked for again before the world is called."""
 
-PACED_RECORDS = 32
-"""A commit of so many records or more is followed by a pause as long as it took; one of fewer by its share of that."""
-
 log = logging.getLogger(__name__)
 
 
@@ -62,6 +60,8 @@ class Engine:
         self._deciding: dict[str, Deciding] = {}
         self._calling: dict[str, Calling] = {}
         self._waiting = 0
+        self._waited_seconds = 0.0
+        """The longest that a record of the open transaction had waited in the log."""
         self._proven_at = -math.inf
         """When the commit began in which the group last confirmed this worker's membership."""
         self._written: dict[str, int] = {}
@@ -212,6 +212,7 @@ class Engine:
         self._written[batch.topic] = self._written.get(batch.topic, 0) + len(batch.records)
         seconds = max(0.0, time.time() - batch.records[0].timestamp_ms / 1000)
         metrics.LATENCY.labels(self.stages[batch.topic].name).observe(seconds)
+        self._waited_seconds = max(self._waited_seconds, seconds)
         self._dirty.set()
 
     def _done(self, batch: Batch) -> None:
@@ -224,28 +225,25 @@ class Engine:
     # --- commits ---
 
     async def commit_forever(self) -> None:
-        """Commit when no input waits, and at the latest after the commit interval.
-
-        The more records a commit had, the longer the pause after it, up to the time that it took: on a busy broker
-        commits become fewer, and on an idle one no order waits for a pause.
-        """
-        pause = 0.0
+        """Commit when no input waits, at the latest after the commit interval; `pacing` says how long to pause then."""
+        pause, interval = 0.0, self.settings.commit_interval_seconds
         while True:
             await asyncio.sleep(pause)
             await self._dirty.wait()
             try:
-                async with asyncio.timeout(self.settings.commit_interval_seconds):
+                async with asyncio.timeout(interval):
                     await self._idle.wait()
             except TimeoutError:
                 pass
             async with self._lock:
-                started, share = time.perf_counter(), min(1.0, self._transaction.records / PACED_RECORDS)
+                started, records, waited = time.perf_counter(), self._transaction.records, self._waited_seconds
                 await self._commit()
-                pause = min(share * (time.perf_counter() - started), self.settings.commit_interval_seconds)
+                pause = pause_seconds(time.perf_counter() - started, records, waited, interval)
 
     async def _commit(self) -> None:
         """Close the open transaction, if anything is in it. The caller holds the lock."""
         self._dirty.clear()
+        self._waited_seconds = 0.0
         if self.membership is None or not self._transaction.offsets:
             return
         started = time.perf_counter()
