@@ -79,11 +79,13 @@ def decided_at(history: History) -> dict[str, int]:
     return decided
 
 
-def decided_within(history: History) -> tuple[float, int]:
+def decided_within(history: History, since_ms: int = 0) -> tuple[float, int]:
     """Give the seconds from the first committed event to the last stage's last decision, and how many were decided.
 
-    The first event is the first order's, not the stock's; times are the broker's.
+    The first event is the first order's, not the stock's; times are the broker's. Orders that were received before
+    `since_ms` do not count.
     """
-    begin = min((fact.appended_ms for fact in history.named("OrderReceived")), default=0)
-    decided = decided_at(history)
-    return max(0, max(decided.values(), default=begin) - begin) / 1000, len(decided)
+    received = {name: at for name, at in first_at(history, "OrderReceived").items() if at >= since_ms}
+    begin = min(received.values(), default=0)
+    decided = [at for order_id, at in decided_at(history).items() if not since_ms or order_id in received]
+    return max(0, max(decided, default=begin) - begin) / 1000, len(decided)

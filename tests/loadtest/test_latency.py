@@ -48,3 +48,9 @@ def test_a_drain_lasts_from_the_first_order_to_the_last_decision() -> None:
     )
     assert decided_within(history) == (2.0, 2)
     assert decided_within(History()) == (0, 0)
+
+
+def test_orders_that_warmed_a_drain_up_do_not_count() -> None:
+    received = [seen("OrderReceived", "a", 1000), seen("OrderReceived", "b", 5000), seen("OrderReceived", "c", 5100)]
+    decided = [seen("ShipmentTracked", "a", 2000), seen("HoldRefused", "b", 6000), seen("HoldRefused", "c", 5500)]
+    assert decided_within(History(facts=[*received, *decided]), since_ms=4000) == (1.0, 2)
