@@ -16,8 +16,7 @@ from rich.text import Text
 from pipeline.domain.orders import internal_order_id
 from pipeline.errors import HoldfastError
 from pipeline.settings import read_settings
-from sinks.places import Place, fold
-from sinks.rows import read
+from sinks.places import Place, fold, read
 from sinks.store import StoryLine, open_store
 from sinks.telling import IDENTITY, tell, time_text
 

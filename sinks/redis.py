@@ -1,13 +1,13 @@
 """order.events → Redis: each order's current place, for look-ups. A projection: never the truth, made again at will.
 
-    <deployment>:generation                     the name of the generation that counts
-    <deployment>:<generation>:order:<order id>  a hash: the order's place, see `sinks.places`
+    <deployment>:places                         the name of the generation that counts
+    <deployment>:<generation>:order:<order id>  a list: the texts that the order's place folds from, see `sinks.places`
     <deployment>:<generation>:offsets           a hash: the last offset of each partition that is in
 
-Places and offsets change in one script, which does nothing when the generation has changed: what Redis has and where
-the log goes on from there are always of one moment, also after it was restored from an old snapshot. A Redis that was
-emptied has no generation: a new one is begun, and the log read from its start. A place that is ahead of an event stays
-as it is, so a replay, or a second writer that does not know that it lost its partition, takes nothing back.
+Places and offsets change in one script, which does nothing unless the generation is the same and each of its partitions
+stands where the batch begins: what Redis has and where the log goes on from there are always of one moment. So a Redis
+that was restored from an old snapshot is read on from there, one that was emptied begins a new generation from the
+log's start, and no event is added twice, not by a repeated batch and not by a writer that has lost its partition.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -26,13 +24,15 @@ from redis.retry import Retry
 
 from pipeline.errors import RefusedStartError
 from sinks import metrics
+from sinks.batches import PUT, Batch, gather, packed
 from sinks.log import Log, LogDownError
-from sinks.places import Place, fold
-from sinks.rows import read
+from sinks.places import folded, place_of
 from sinks.store import Stored
 
 if TYPE_CHECKING:
     import threading
+
+    from redis.client import Pipeline
 
     from pipeline.settings import Settings
     from sinks.log import LogRecord
@@ -42,46 +42,18 @@ SINK = "redis"
 ANSWER_SECONDS_MAX = 5.0
 BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 10.0
-PLACE_SECONDS_KEPT = 30 * 24 * 60 * 60
-"""How long a place is kept after the order's last event."""
-ORDERS_PER_BATCH_MAX = 1000
+BATCH_RECORDS_MAX = 5000
+"""Redis answers nobody else while it takes a batch: some 12 ms."""
 GATHER_SECONDS = 0.4
 """Between two batches: an order's events of that time are one write."""
-PUT = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-local batch = cmsgpack.unpack(ARGV[4])
-for _, place in ipairs(batch[1]) do
-    local key = ARGV[2] .. place[1]
-    if tonumber(redis.call('HGET', key, 'offset') or '-1') < tonumber(place[2]) then
-        redis.call('HSET', key, unpack(place[3]))
-        redis.call('EXPIRE', key, ARGV[3])
-    end
-end
-for _, last in ipairs(batch[2]) do
-    if tonumber(redis.call('HGET', KEYS[2], last[1]) or '-1') < last[2] then
-        redis.call('HSET', KEYS[2], last[1], last[2])
-    end
-end
-return 1
-"""
-"""Puts a batch; gives 0 when the generation is another. The offsets come last: what fails before them is read again.
-
-KEYS: the generation, the offsets. ARGV: the generation's name, what a place's key begins with, the seconds that a place
-is kept, and in MessagePack, which one call packs and one unpacks: [[order id, offset, [field, text, …]] …],
-[[partition, offset] …].
-"""
+PLACE_SECONDS_KEPT = 30 * 24 * 60 * 60
+"""How long a place is kept after the order's last event."""
+PLACE_ENTRIES_MAX = 32
+"""A place that has so many is folded into one: orders of few parcels never do."""
 
 
-class _GenerationGoneError(Exception):
-    """Redis was emptied, or another writer began a new generation."""
-
-
-class Batch(NamedTuple):
-    """What some records change: orders' places, and the last offset of each partition."""
-
-    places: dict[str, Place]
-    offsets: dict[int, int]
-    events: int
+class _StandsElsewhereError(Exception):
+    """Redis was emptied or restored, or another writer has put something, or an answer was lost."""
 
 
 def connect(url: str) -> Redis:
@@ -97,7 +69,7 @@ def connect(url: str) -> Redis:
 
 def generation_key(deployment: str) -> str:
     """Name the key that says which generation counts."""
-    return f"{deployment}:generation"
+    return f"{deployment}:places"
 
 
 def place_key(deployment: str, generation: str, order_id: str) -> str:
@@ -112,6 +84,8 @@ class RedisSink:
         self._deployment = settings.deployment
         self._redis = connect(settings.redis)
         self._generation = ""
+        self._offsets: dict[int, int] = {}
+        """The last offset of each partition that is in Redis."""
         self._assignment = 0
         self._waiting: list[LogRecord] = []
         self._log = Log(settings, f"{settings.deployment}.projection", self._lose)
@@ -154,7 +128,8 @@ class RedisSink:
         self._redis.set(key, uuid.uuid4().hex[:12], nx=True)
         self._generation = str(self._redis.get(key))
         offsets = self._redis.hgetall(self._offsets_key())
-        return {int(partition): Stored(int(offset), 0) for partition, offset in offsets.items()}
+        self._offsets = {int(partition): int(offset) for partition, offset in offsets.items()}
+        return {partition: Stored(offset, 0) for partition, offset in self._offsets.items()}
 
     def _forget(self) -> None:
         self._redis.delete(generation_key(self._deployment))
@@ -163,13 +138,12 @@ class RedisSink:
         """Write all that waits, whatever it takes, unless the partitions are lost; a process that stops tries once."""
         assignment, pause = self._assignment, _Pause(self, stop)
         while self._waiting and assignment == self._assignment:
-            batch, taken = gather(self._waiting)
+            records = self._waiting[:BATCH_RECORDS_MAX]
+            batch = gather(records)
             try:
                 self._write(batch)
-            except _GenerationGoneError:
-                LOG.warning(
-                    "Redis was emptied, or another generation begun: the log is read again from where that stands"
-                )
+            except _StandsElsewhereError:
+                LOG.warning("Redis was emptied, restored or written by another: the log is read again from its offsets")
                 self._waiting.clear()
                 self._log.again()
             except RedisError as error:
@@ -177,28 +151,44 @@ class RedisSink:
                     return
                 pause(error)
             else:
-                del self._waiting[:taken]
+                del self._waiting[: len(records)]
+                self._offsets |= batch.offsets
                 metrics.ROWS.labels(SINK).inc(batch.events)
-                metrics.UNREADABLE.labels(SINK).inc(taken - batch.events)
+                metrics.UNREADABLE.labels(SINK).inc(len(records) - batch.events)
                 self._log.commit(batch.offsets)
         pause.end()
 
     def _write(self, batch: Batch) -> None:
-        """Write a batch, whole or not at all. Raises RedisError, _GenerationGoneError."""
+        """Write a batch, whole or not at all. Raises RedisError, _StandsElsewhereError."""
         with metrics.INSERT_SECONDS.labels(SINK).time():
             # EVAL, not EVALSHA: a server that was started again knows no scripts.
-            is_put = self._redis.eval(
+            long = self._redis.eval(
                 PUT,
                 2,
                 generation_key(self._deployment),
                 self._offsets_key(),
                 self._generation,
-                place_key(self._deployment, self._generation, ""),
+                packed(batch, self._offsets, place_key(self._deployment, self._generation, "")),
                 PLACE_SECONDS_KEPT,
-                packed(batch),
+                PLACE_ENTRIES_MAX,
             )
-        if not is_put:
-            raise _GenerationGoneError
+        if long is None:
+            raise _StandsElsewhereError
+        for key in long:
+            self._shorten(key)
+
+    def _shorten(self, key: str) -> None:
+        """Fold a place into one entry; another that is added meanwhile lets it begin again. Raises RedisError."""
+
+        def shorten(pipeline: Pipeline) -> None:
+            place = place_of(map(str, pipeline.lrange(key, 0, -1)))
+            pipeline.multi()
+            if place:
+                pipeline.delete(key)
+                pipeline.rpush(key, folded(place))
+                pipeline.expire(key, PLACE_SECONDS_KEPT)
+
+        self._redis.transaction(shorten, key)
 
     def _offsets_key(self) -> str:
         return f"{self._deployment}:{self._generation}:offsets"
@@ -240,30 +230,3 @@ class _Pause:
     def end(self) -> None:
         if self._seconds:
             self._sink.go_on()
-
-
-def gather(records: list[LogRecord]) -> tuple[Batch, int]:
-    """Fold the first records into one batch of a bounded size; also gives how many it took."""
-    places: dict[str, Place] = {}
-    offsets: dict[int, int] = {}
-    events = taken = 0
-    for record in records:
-        if len(places) >= ORDERS_PER_BATCH_MAX:
-            break
-        taken += 1
-        offsets[record.partition] = record.offset
-        facts = read(record.value)
-        if facts is None:
-            continue
-        events += 1
-        if facts.order_id:
-            fold(places.setdefault(facts.order_id, {}), facts, record.partition, record.offset)
-    return Batch(places, offsets, events), taken
-
-
-def packed(batch: Batch) -> bytes:
-    """Give a batch as PUT wants it."""
-    places = [
-        (order_id, place["offset"], [*chain.from_iterable(place.items())]) for order_id, place in batch.places.items()
-    ]
-    return msgspec.msgpack.encode((places, [*batch.offsets.items()]))

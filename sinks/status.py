@@ -14,9 +14,8 @@ from redis.exceptions import RedisError
 from pipeline.domain.orders import internal_order_id
 from pipeline.errors import HoldfastError, SettingsError
 from pipeline.settings import read_settings
-from sinks.places import Place, fold
+from sinks.places import Place, fold, place_of, read
 from sinks.redis import connect, generation_key, place_key
-from sinks.rows import read
 from sinks.store import open_store
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _from_redis(settings: Settings, order_id: str) -> Place:
         generation = client.get(generation_key(settings.deployment))
         if generation is None:
             return {}
-        return dict(client.hgetall(place_key(settings.deployment, str(generation), order_id)))
+        return place_of(client.lrange(place_key(settings.deployment, str(generation), order_id), 0, -1))
 
 
 def _from_clickhouse(settings: Settings, order_id: str) -> Place:

@@ -4,12 +4,17 @@ import re
 from typing import TYPE_CHECKING
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
+from loadtest.oracle import placed
+from loadtest.oracle.telling import tell
 from pipeline.domain.events import HoldPlaced, OrderCreated
 from pipeline.domain.shipping_events import WaybillIssued
+from sinks.batches import gather
 from sinks.log import LogRecord
-from sinks.places import ORDER_STATE_EVENTS
-from sinks.redis import ORDERS_PER_BATCH_MAX, gather
+from sinks.places import ORDER_STATE_EVENTS, folded, place_of
+from sinks.rows import TIME_MS_MAX
 from sinks.status import Found, as_text, describe
 from sinks.store import schema_statements
 
@@ -35,6 +40,19 @@ ISSUED = WaybillIssued(
 )
 
 
+TEXTS = ("channel", "shop_id", "platform_order_id", "pool", "currency", "carrier", "waybill_no", "warehouse", "to")
+TOLD = st.fixed_dictionaries(
+    {
+        "stage": st.sampled_from(("dedup", "waybill", "tracking")),
+        "event": st.sampled_from((*sorted(ORDER_STATE_EVENTS), "WaybillIssued", "ShipmentMoved")),
+        "at": st.integers(0, TIME_MS_MAX),
+    },
+    optional={"fulfilment_id": st.sampled_from(("", "o1-1", "o1-2")), "units": st.just([["a", 1]])}
+    | dict.fromkeys(TEXTS, st.text(max_size=3)),
+)
+"""An event of an order, as it is on the wire."""
+
+
 def _records(encoded: Callable[..., bytes], *told: tuple[str, Event]) -> list[LogRecord]:
     return [LogRecord(1, n, 0, encoded(event, stage, f"c-0-{n}")) for n, (stage, event) in enumerate(told)]
 
@@ -42,9 +60,9 @@ def _records(encoded: Callable[..., bytes], *told: tuple[str, Event]) -> list[Lo
 def test_a_place_is_the_fold_of_its_order_s_events(encoded: Callable[..., bytes]) -> None:
     held = HoldPlaced(order_id="o1", at=2, pool="brand", units=())
     records = _records(encoded, ("dedup", CREATED), ("reservation", held), ("waybill", ISSUED))
-    batch, taken = gather(records)
-    assert (taken, batch.events, batch.offsets) == (3, 3, {1: 2})
-    assert describe("o1", Found("redis", batch.places["o1"])) == {
+    batch = gather(records)
+    assert (batch.events, batch.offsets) == (3, {1: 2})
+    assert describe("o1", Found("redis", place_of([batch.entries["o1"].decode()]))) == {
         "order_id": "o1",
         "source": "redis",
         "partition": 1,
@@ -63,6 +81,22 @@ def test_a_place_is_the_fold_of_its_order_s_events(encoded: Callable[..., bytes]
     }
 
 
+@given(st.lists(TOLD, min_size=1, max_size=8), st.integers(0, 8), st.integers(1, 8))
+def test_a_place_is_what_an_independent_reader_tells(told: list[dict[str, object]], fold_at: int, batch: int) -> None:
+    # However the events come in batches, and wherever the place was folded on the way.
+    wanted: dict[str, str] = {}
+    entries: list[str] = []
+    for begin in range(0, len(told), batch):
+        events = list(enumerate(told))[begin : begin + batch]
+        for offset, event in events:
+            tell(wanted, event, 1, offset)
+        records = [LogRecord(1, n, 0, msgspec.json.encode({**event, "order_id": "o1"})) for n, event in events]
+        entries.append(gather(records).entries["o1"].decode())
+        if begin <= fold_at:
+            entries = [folded(place_of(entries)).decode()]
+    assert place_of(entries) == placed.place_of(entries) == wanted
+
+
 def test_a_place_is_shown_as_lines() -> None:
     shown = {"order_id": "o1", "at": 0, "stages": {}, "parts": {"o1-1": {"state": "issued", "carrier": "sf"}}}
     assert as_text(shown).splitlines() == [
@@ -75,14 +109,8 @@ def test_a_place_is_shown_as_lines() -> None:
 
 def test_unreadable_records_and_events_about_stock_only_move_the_offset(encoded: Callable[..., bytes]) -> None:
     about_stock = encoded(HoldPlaced(at=1, pool="p", units=()), "reservation", "c-0-0")
-    batch, taken = gather([LogRecord(0, 4, 0, b"?"), LogRecord(0, 5, 0, about_stock)])
-    assert (batch.places, batch.offsets, batch.events, taken) == ({}, {0: 5}, 1, 2)
-
-
-def test_a_batch_is_bounded(encoded: Callable[..., bytes]) -> None:
-    created = (msgspec.structs.replace(CREATED, order_id=str(n)) for n in range(ORDERS_PER_BATCH_MAX + 5))
-    batch, taken = gather(_records(encoded, *(("dedup", event) for event in created)))
-    assert (taken, len(batch.places), batch.offsets) == (1000, 1000, {1: 999})
+    batch = gather([LogRecord(0, 4, 0, b"?"), LogRecord(0, 5, 0, about_stock)])
+    assert (batch.entries, batch.offsets, batch.events) == ({}, {0: 5}, 1)
 
 
 def test_the_schema_names_the_same_events_that_give_an_order_s_state() -> None:

@@ -11,16 +11,18 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from pipeline.domain.events import OrderPaid
 from pipeline.errors import HoldfastError, SettingsError
 from pipeline.services import redis as redis_service
 from pipeline.services.process import free_port, kill, wait_until
 from pipeline.settings import VARIABLES
-from sinks import redis as projection
 from sinks import status
-from sinks.redis import Batch, RedisSink, generation_key, packed, place_key
+from sinks.batches import PUT, Batch, packed
+from sinks.places import PlaceFacts, entry, place_of
+from sinks.redis import PLACE_ENTRIES_MAX, RedisSink, generation_key, place_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.sinks.conftest import OnAThread, Rig
@@ -54,7 +56,7 @@ class Projected:
 
     def place(self, order_id: str) -> dict[str, str]:
         key = place_key(self.rig.settings.deployment, self.generation(), order_id)
-        return {str(name): str(value) for name, value in self.client.hgetall(key).items()}
+        return place_of(map(str, self.client.lrange(key, 0, -1)))
 
     def offset(self, order_id: str) -> int:
         """Give the offset of the last event that is in, -1 for none."""
@@ -109,37 +111,99 @@ def test_a_second_start_goes_on_where_the_first_stopped(projected: Projected, on
     assert (projected.generation(), projected.place("first")) == (generation, {})
 
 
-def _put(client: Redis, generation: str, offset: int, state: str) -> int:
-    batch = Batch({"order": {"offset": str(offset), "state": state}}, {0: offset}, 1)
-    keys = ("generation", "offsets")
-    return int(client.eval(projection.PUT, len(keys), *keys, generation, "place:", 60, packed(batch)))
+def _put(client: Redis, generation: str, before: int, last: int, *orders: str) -> list[str] | None:
+    """Put a batch of partition 0 that tells an event of each order; gives the keys with many entries."""
+    facts = [PlaceFacts(stage="dedup", event="OrderPaid", at=1, to_state=f"paid-{last}") for _ in orders]
+    told = {order: entry(each, 0, last) for order, each in zip(orders, facts, strict=True)}
+    batch = packed(Batch(told, {0: last}, len(told)), {0: before} if before >= 0 else {}, "place:")
+    arguments = (generation, batch, 60, 3)
+    found: list[str] | None = client.eval(PUT, 2, "generation", "offsets", *arguments)
+    return found
 
 
-def test_an_older_event_takes_nothing_back(projected: Projected) -> None:
+def test_a_batch_is_put_only_right_behind_what_is_in(projected: Projected) -> None:
     client = projected.client
     client.set("generation", "g1")
-    for offset, state, highest in ((5, "paid", 5), (3, "await_pay", 5), (5, "again", 5), (9, "locked", 9)):
-        assert _put(client, "g1", offset, state) == 1
-        assert client.hget("place:order", "state") == ("locked" if offset == 9 else "paid")
-        assert client.hgetall("offsets") == {"0": str(highest)}
-    assert client.ttl("place:order") > 0
+    assert _put(client, "g1", -1, 5, "order") == []
+    for before, last in ((-1, 5), (3, 9), (7, 9), (-1, 9)):
+        assert _put(client, "g1", before, last, "order", "other") is None
+    assert (client.hgetall("offsets"), client.llen("place:order"), client.exists("place:other")) == ({"0": "5"}, 1, 0)
+    client.expire("place:order", 5)
+    assert _put(client, "g1", 5, 9, "order") == []
+    assert (client.hgetall("offsets"), client.llen("place:order")) == ({"0": "9"}, 2)
+    assert place_of(map(str, client.lrange("place:order", 0, -1)))["state"] == "paid-9"
+    assert client.ttl("place:order") > 5
 
 
 def test_a_batch_for_another_generation_changes_nothing(projected: Projected) -> None:
     client = projected.client
-    assert _put(client, "g1", 5, "paid") == 0
+    assert _put(client, "g1", -1, 5, "order") is None
     client.set("generation", "g2")
-    assert _put(client, "g1", 5, "paid") == 0
+    assert _put(client, "g1", -1, 5, "order") is None
     assert client.keys() == ["generation"]
 
 
-def test_a_batch_that_fails_half_way_moves_no_offset(projected: Projected) -> None:
+def test_a_batch_that_fails_half_way_is_undone(projected: Projected) -> None:
     client = projected.client
     client.set("generation", "g1")
-    client.set("place:order", "no hash")
-    with pytest.raises(ResponseError, match="WRONGTYPE"):
-        _put(client, "g1", 5, "paid")
-    assert client.hgetall("offsets") == {}
+    assert _put(client, "g1", -1, 1, "known") == []
+    client.set("place:broken", "no list")
+    for _ in range(2):
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            _put(client, "g1", 1, 5, "known", "new", "broken", "later")
+    assert (client.llen("place:known"), client.exists("place:new", "place:later")) == (1, 0)
+    assert client.hgetall("offsets") == {"0": "1"}
+
+
+def test_orders_with_many_entries_are_named(projected: Projected) -> None:
+    client = projected.client
+    client.set("generation", "g1")
+    named = [_put(client, "g1", last - 1, last, "order", f"other-{last}") for last in range(4)]
+    assert named == [[], [], ["place:order"], ["place:order"]]
+
+
+def test_a_long_place_is_folded_and_stays_the_same(
+    projected: Projected, on_a_thread: OnAThread, encoded: Callable[..., bytes]
+) -> None:
+    settings = projected.rig.settings
+
+    def write(number: int) -> None:
+        event = OrderPaid(order_id="long", at=1, paid_minor=1)
+        projected.rig.topic.write([encoded(event, "dedup", f"{settings.deployment}-0-{number}")], partition=0)
+
+    with on_a_thread(RedisSink(settings).run) as raised:
+        write(0)
+        assert wait_until(lambda: projected.place("long") != {}, WITHIN_SECONDS), raised
+        key = place_key(settings.deployment, projected.generation(), "long")
+        before = projected.place("long")
+        projected.client.rpush(key, *projected.client.lrange(key, 0, -1) * (PLACE_ENTRIES_MAX - 2))
+        for number, entries in ((1, 1), (2, 2)):
+            write(number)
+            assert wait_until(lambda to=entries: projected.client.llen(key) == to, WITHIN_SECONDS), raised  # type: ignore[misc]  # mypy knows no default of a lambda
+    assert raised == []
+    place = projected.place("long")
+    assert int(place["offset"]) > int(before["offset"])
+    assert {**place, "offset": ""} == {**before, "offset": ""}
+    assert projected.client.ttl(key) > 0
+
+
+def test_a_restored_redis_is_read_on_from_where_it_stands(projected: Projected, on_a_thread: OnAThread) -> None:
+    with on_a_thread(RedisSink(projected.rig.settings).run) as raised:
+        projected.write(1, "early")
+        assert wait_until(lambda: projected.place("early") != {}, WITHIN_SECONDS), raised
+        generation = projected.generation()
+        snapshot = {key: projected.client.dump(key) or b"" for key in projected.client.scan_iter()}
+        projected.write(3, "between")
+        assert wait_until(lambda: projected.place("between") != {}, WITHIN_SECONDS), raised
+        last = projected.offset("between")
+        projected.client.flushall()
+        for key, kept in snapshot.items():
+            projected.client.restore(key, 0, kept)
+        projected.write(1, "late")
+        assert wait_until(lambda: projected.place("late") != {}, WITHIN_SECONDS), raised
+        assert wait_until(lambda: projected.offset("between") == last, WITHIN_SECONDS), raised
+    assert raised == []
+    assert projected.generation() == generation
 
 
 def test_status_asks_redis_and_else_clickhouse(
