@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, TypeVar
 from sinks import metrics
 from sinks.blocks import BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, Block, Gatherer
 from sinks.log import TOPIC, Log, LogDownError
-from sinks.rows import COLUMN_NAMES, UNREADABLE
 from sinks.store import Store, StoreDownError, StoreRefusedError, schema_statements
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ REVOKE_SECONDS_MAX = 3.0
 """How long a running insert may hold up a rebalance."""
 DRAIN_SECONDS_MAX = 10.0
 T = TypeVar("T")
-_EVENT = COLUMN_NAMES.index("event")
 
 
 class ClickHouseSink:
@@ -58,7 +56,7 @@ class ClickHouseSink:
         # In the id, so that an earlier run's block is never taken for this one: its rows may have been removed.
         self._run = uuid.uuid4().hex[:8]
         self._blocks = 0
-        self._gatherer = Gatherer(TOPIC)
+        self._gatherer = Gatherer()
         self._threads = ThreadPoolExecutor(1, "clickhouse-store")
         self._job: Future[dict[int, Stored] | Block | None] | None = None
         self._abandoned = threading.Event()
@@ -225,7 +223,7 @@ def _until_up(ask: Callable[[], T], gone: threading.Event) -> T | None:
 
 
 def _count(block: Block) -> None:
-    metrics.ROWS.labels(SINK).inc(len(block.rows))
-    metrics.BLOCK_ROWS.labels(SINK).observe(len(block.rows))
-    metrics.UNREADABLE.labels(SINK).inc(sum(row[_EVENT] == UNREADABLE for row in block.rows))
+    metrics.ROWS.labels(SINK).inc(len(block.records))
+    metrics.BLOCK_ROWS.labels(SINK).observe(len(block.records))
+    metrics.UNREADABLE.labels(SINK).inc(block.are_events.count(False))
     metrics.VISIBLE_SECONDS.labels(SINK).observe(max(0.0, time.time() - block.oldest_ms / 1000))

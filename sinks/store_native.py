@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, NetworkError, PartiallyConsumedQueryError, ServerException
 from clickhouse_driver.util.helpers import parse_url
 
-from sinks.rows import COLUMN_NAMES
+from sinks.blocks import COLUMN_TYPES
 from sinks.store import (
     ANSWER_SECONDS_MAX,
     CONNECT_SECONDS_MAX,
@@ -99,7 +99,7 @@ class NativeStore:
         known = self._settings()
         with self._connected() as client:
             client.execute(
-                f"INSERT INTO {TABLE} ({', '.join(f'`{name}`' for name in COLUMN_NAMES)}) VALUES",
+                f"INSERT INTO {TABLE} ({', '.join(f'`{name}`' for name in COLUMN_TYPES)}) VALUES",
                 block.columns(),
                 columnar=True,
                 query_id=statement_id,

@@ -20,7 +20,7 @@ from pipeline.services.process import wait_until
 from pipeline.settings import Settings
 from pipeline.topics import ORDER_EVENTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.rows import row
+from sinks.log import LogRecord
 from sinks.store import open_store, schema_statements
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from pipeline.domain.events import Event
-    from sinks.rows import Row
     from sinks.store import Store
 
     OnAThread = Callable[[Callable[[threading.Event], None]], AbstractContextManager[list[HoldfastError]]]
@@ -50,13 +49,13 @@ class History:
     """Events of a few orders, in one partition, one a second of the broker's time."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.records: list[LogRecord] = []
 
     def tell(self, stage: str, *events: Event, at_ms: int = 1_700_000_000_000) -> None:
         for event in events:
-            offset = len(self.rows)
+            offset = len(self.records)
             value = encode(event, stage, f"{stage}.commands-0-{offset}")
-            self.rows.append(row(ORDER_EVENTS.name, 0, offset, at_ms + offset * 1000, value))
+            self.records.append(LogRecord(0, offset, at_ms + offset * 1000, value))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from sinks import blocks
 from sinks.blocks import BLOCK_AGE_SECONDS_MAX, BUSY_AGE_SECONDS_MAX, Block, Gatherer
 from sinks.log import LogRecord
-from sinks.rows import COLUMN_NAMES
 
 if TYPE_CHECKING:
     import pytest
@@ -18,21 +17,18 @@ def _record(partition: int, offset: int, appended_ms: int = OCTOBER_MS, value: b
     return LogRecord(partition, offset, appended_ms, value)
 
 
-PARTITION, OFFSET = COLUMN_NAMES.index("partition"), COLUMN_NAMES.index("offset")
-
-
 def _taken(gatherer: Gatherer, now_seconds: float) -> list[list[tuple[int, int]]]:
     """Give the blocks, each as the (partition, offset) of its rows."""
     found: list[Block] = []
     while (block := gatherer.take(now_seconds)) is not None:
         found.append(block)
-    rows = [[(row[PARTITION], row[OFFSET]) for row in block.rows] for block in found]
+    rows = [[(record.partition, record.offset) for record in block.records] for block in found]
     assert [block.last for block in found] == [dict(each) for each in rows]
     return rows
 
 
 def test_a_young_block_waits_for_more_rows() -> None:
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     gatherer.add(_record(0, 5), 100.0)
     assert gatherer.take(100.0 + BLOCK_AGE_SECONDS_MAX - 0.01) is None
     gatherer.add(_record(0, 9), 100.2)
@@ -42,7 +38,7 @@ def test_a_young_block_waits_for_more_rows() -> None:
 
 def test_a_block_that_grows_fast_waits_for_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BUSY_ROWS", 2)
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     gatherer.add(_record(0, 5), 100.0)
     gatherer.add(_record(0, 9), 100.0)
     assert gatherer.take(100.0 + BUSY_AGE_SECONDS_MAX - 0.01) is None
@@ -50,7 +46,7 @@ def test_a_block_that_grows_fast_waits_for_more_rows(monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_wanted_at_once_does_not_wait() -> None:
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     gatherer.add(_record(0, 5), 100.0)
     assert gatherer.take(100.0) is None
     assert gatherer.take(100.0, at_once=True) is not None
@@ -59,7 +55,7 @@ def test_what_is_wanted_at_once_does_not_wait() -> None:
 
 def test_a_full_block_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_ROWS_MAX", 2)
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     for offset in range(5):
         gatherer.add(_record(0, offset), 0.0)
     assert _taken(gatherer, 0.0) == [[(0, 0), (0, 1)], [(0, 2), (0, 3)]]
@@ -68,14 +64,14 @@ def test_a_full_block_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_large_records_fill_a_block_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES_MAX", 10)
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     for offset in range(3):
         gatherer.add(_record(0, offset, value=b"123456"), 0.0)
     assert _taken(gatherer, 0.0) == [[(0, 0), (0, 1)]]
 
 
 def test_a_block_has_all_partitions_and_one_month() -> None:
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     gatherer.add(_record(0, 1, OCTOBER_MS), 0.0)
     gatherer.add(_record(1, 7, OCTOBER_MS), 0.0)
     gatherer.add(_record(0, 2, OCTOBER_MS + 1), 0.0)
@@ -83,14 +79,14 @@ def test_a_block_has_all_partitions_and_one_month() -> None:
 
 
 def test_a_partition_s_blocks_come_in_the_order_of_their_offsets() -> None:
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     for offset, appended_ms in enumerate((OCTOBER_MS, OCTOBER_MS + 1, OCTOBER_MS, OCTOBER_MS + 1)):
         gatherer.add(_record(0, offset, appended_ms), 0.0)
     assert _taken(gatherer, 1.0) == [[(0, 0)], [(0, 1)], [(0, 2)], [(0, 3)]]
 
 
 def test_what_is_lost_is_forgotten() -> None:
-    gatherer = Gatherer("t")
+    gatherer = Gatherer()
     gatherer.add(_record(0, 0), 0.0)
     assert gatherer.oldest_ms() == OCTOBER_MS
     gatherer.clear()

@@ -43,8 +43,7 @@ from pipeline.domain.shipping_events import (
 )
 from pipeline.domain.stock_events import HoldConfirmed, HoldOverdue
 from pipeline.settings import Settings
-from sinks.blocks import Block
-from sinks.rows import COLUMN_NAMES
+from sinks.blocks import make_block
 from sinks.store import open_store, schema_statements
 
 if TYPE_CHECKING:
@@ -188,9 +187,8 @@ def site(database: str, history: History) -> Settings:
     store = open_store(database)
     for _ in range(2):
         store.apply_schema(schema_statements())
-    offset = COLUMN_NAMES.index("offset")
-    for statement_id, rows in (("all", history.rows), ("again", history.rows[::2])):
-        store.insert(Block({0: rows[-1][offset]}, rows), statement_id)
+    for statement_id, records in (("all", history.records), ("again", history.records[::2])):
+        store.insert(make_block(records), statement_id)
     store.close()
     return Settings(clickhouse=database)
 

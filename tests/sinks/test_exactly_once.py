@@ -18,14 +18,15 @@ from pipeline.services.process import kill, wait_until
 from pipeline.settings import ROOT
 from pipeline.topics import ORDER_EVENTS
 from sinks import clickhouse as sink_module
-from sinks.blocks import Block
-from sinks.rows import row
+from sinks.blocks import make_block
+from sinks.log import LogRecord
 from sinks.store import StoreDownError, open_store
 from sinks.store_http import HttpStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sinks.blocks import Block
     from tests.sinks.conftest import Rig
 
 pytestmark = pytest.mark.system
@@ -157,11 +158,11 @@ def test_rows_that_a_zombie_stores_once_more_count_once(rig: Rig) -> None:
     rig.write(100, "zombie")
     with rig.sink():
         rig.wait_for_all()
-    columns = "topic, partition, offset, toUnixTimestamp64Milli(appended_at), facts"
+    columns = "partition, offset, toUnixTimestamp64Milli(appended_at), facts"
     stored = rig.client.query(f"SELECT {columns} FROM order_events WHERE partition = 0 ORDER BY offset").result_rows  # noqa: S608
-    again = [row(cells[0], cells[1], cells[2], cells[3], cells[4].encode()) for cells in stored]
+    again = [LogRecord(cells[0], cells[1], cells[2], cells[3].encode()) for cells in stored]
     store = open_store(rig.settings.clickhouse)
-    store.insert(Block({0: stored[-1][2]}, again), "zombie")
+    store.insert(make_block(again), "zombie")
     store.close()
     rows, ids = rig.counts()
     assert (rows, ids) == (rig.topic.records + len(again), rig.topic.records)
@@ -188,12 +189,12 @@ def test_two_sinks_share_the_partitions_and_one_takes_over(rig: Rig) -> None:
 def test_a_store_of_another_topic_is_refused(rig: Rig) -> None:
     rig.write(2, "ours")
     store = open_store(rig.settings.clickhouse)
-    store.insert(Block({0: 0}, [row(ORDER_EVENTS.name, 0, 0, 1_700_000_000_000, b"x")]), "foreign")
+    store.insert(make_block([LogRecord(0, 0, 1_700_000_000_000, b"x")]), "foreign")
     with rig.sink() as raised:
         assert wait_until(lambda: bool(raised), 40)
     assert isinstance(raised[0], RefusedStartError)
     assert "order.events-0: the record at offset 0 was appended at" in str(raised[0])
-    store.insert(Block({0: 10**9}, [row(ORDER_EVENTS.name, 0, 10**9, 0, b"x")]), "ahead")
+    store.insert(make_block([LogRecord(0, 10**9, 0, b"x")]), "ahead")
     store.close()
     with rig.sink() as raised:
         assert wait_until(lambda: bool(raised), 40)

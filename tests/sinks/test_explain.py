@@ -11,10 +11,9 @@ from pipeline.cli import main
 from pipeline.domain.events import Event, HoldPlaced, OrderCreated, OrderHeldForReview, OrderPaid, RefundDue
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.shipping_events import OrderRouted, RoutePart, RouteScore, ShipmentMoved, WaybillIssued
-from pipeline.topics import ORDER_EVENTS
-from sinks.blocks import Block
+from sinks.blocks import make_block
 from sinks.explain import UnknownOrderError, as_text, story_of
-from sinks.rows import row
+from sinks.log import LogRecord
 from sinks.store import StoryLine, open_store, schema_statements
 from sinks.telling import money_text, tell
 
@@ -169,8 +168,8 @@ def test_the_command_tells_what_clickhouse_has(
     store = open_store(database)
     store.apply_schema(schema_statements())
     values = [encoded(CREATED, "dedup", "order.commands-0-0"), encoded(HELD, "dedup", "order.commands-0-0", 1)]
-    rows = [row(ORDER_EVENTS.name, 0, offset, NOON, value) for offset, value in enumerate(values)]
-    store.insert(Block({0: 1}, rows), "explain-1")
+    records = [LogRecord(0, offset, NOON, value) for offset, value in enumerate(values)]
+    store.insert(make_block(records), "explain-1")
     store.close()
     monkeypatch.setenv("CLICKHOUSE_URL", database)
     assert main(["explain", "o1"]) == 0

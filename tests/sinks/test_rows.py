@@ -1,7 +1,10 @@
+"""ClickHouse reads an event's columns from its JSON; a record that is no event keeps its place and its bytes."""
+
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -11,32 +14,80 @@ from hypothesis import strategies as st
 from pipeline.domain.events import HoldPlaced, OrderCreated
 from pipeline.domain.orders import SkuUnits
 from pipeline.domain.shipping_events import OrderRouted, RoutePart, ShelfStocked, ShipmentMoved
-from sinks.rows import COLUMN_NAMES, COLUMNS, UNREADABLE, row
-from sinks.store import schema_statements
+from sinks.blocks import make_block
+from sinks.log import LogRecord
+from sinks.rows import EventFacts, read
+from sinks.store import open_store, schema_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from sinks.store import Store
+
+APPENDED_MS = 1_700_000_000_123
 CREATED = OrderCreated(
     order_id="o1",
     at=1_490_000_000_000,
     rule_version="r7",
     channel="taobao",
     shop_id="s1",
-    platform_order_id="p1",
+    platform_order_id='p"1\\仓',
     pool="brand",
     lines=2,
     units=3,
     paid_minor=-5,
     currency="CNY",
 )
+NO_EVENTS = [
+    None,
+    b"",
+    b"not json",
+    b"[]",
+    b'["i","o","s","E","","","c",1]',
+    b'{"id":"","stage":"s","cause":"c","event":"E","at":1}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":-1}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"parts":65536}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"pool":5}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"units":[["A",1.5]]}',
+    b'{"id":"i","stage":"\xff","cause":"c","event":"E","at":1}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"pool":' + b"[" * 100_000,
+]
+UNLIKE = [
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"note":"\xff"}',
+    b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"note":' + b"[" * 1100 + b"]" * 1100 + b"}",
+]
+"""What one reader of JSON takes and another may not."""
 
 
-def _cells(value: bytes | None) -> dict[str, object]:
-    return dict(zip(COLUMN_NAMES, row("order.events", 3, 1042, 1_700_000_000_123, value), strict=True))
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    store = open_store(database)
+    store.apply_schema(schema_statements())
+    yield store
+    store.close()
 
 
-def test_every_dimension_of_an_event_is_a_column(encoded: Callable[..., bytes]) -> None:
+def _cells(store: Store, *values: bytes | None) -> list[dict[str, Any]]:
+    """Store values as the records of partition 3 from offset 1042 on, and give their rows."""
+    store.insert(make_block([LogRecord(3, 1042 + n, APPENDED_MS, value) for n, value in enumerate(values)]), "a")
+    names = [
+        name
+        for (name,) in store.query(
+            "SELECT name FROM system.columns WHERE table = 'order_events' "
+            "AND database = currentDatabase() AND default_kind != 'EPHEMERAL' ORDER BY position"
+        )
+    ]
+    columns = ", ".join(f"hex({name}) AS {name}" if name == "facts" else f"`{name}`" for name in names)
+    rows = store.query(f"SELECT {columns} FROM order_events ORDER BY offset")  # noqa: S608
+    return [dict(zip(names, row, strict=True)) | {"facts": bytes.fromhex(row[names.index("facts")])} for row in rows]
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)
+
+
+@pytest.mark.system
+def test_every_dimension_of_an_event_is_a_column(store: Store, encoded: Callable[..., bytes]) -> None:
     value = encoded(CREATED, "dedup", "order.commands-1-7")
     expected = {
         **dict.fromkeys(("fulfilment_id", "warehouse", "carrier", "waybill_no", "reason", "kind"), ""),
@@ -50,29 +101,19 @@ def test_every_dimension_of_an_event_is_a_column(encoded: Callable[..., bytes]) 
         "cause": "order.commands-1-7",
         "from_state": "received",
         "to_state": "await_pay",
-        "appended_at": 1_700_000_000_123,
+        "at": _moment(1_490_000_000_000),
+        "appended_at": _moment(APPENDED_MS),
         "outbound": False,
         "facts": value,
     }
     del expected["from"], expected["to"]
-    assert _cells(value) == expected
+    assert _cells(store, value) == [expected]
 
 
-def test_a_correction_that_takes_units_away_is_a_row_like_any_other(encoded: Callable[..., bytes]) -> None:
-    taken = ShelfStocked(at=1, pool="p", warehouse="w", units=(SkuUnits("A", -5),))
-    cells = _cells(encoded(taken, "routing", "c-0-0"))
-    assert (cells["event"], cells["units"]) == ("ShelfStocked", -5)
-
-
-def test_lists_of_units_and_parts_become_their_numbers(encoded: Callable[..., bytes]) -> None:
+@pytest.mark.system
+def test_lists_are_counted_and_the_first_sign_of_leaving_is_a_flag(store: Store, encoded: Callable[..., bytes]) -> None:
     units = (SkuUnits("A", 2), SkuUnits("B", 40))
-    held = _cells(encoded(HoldPlaced(at=1, pool="p", units=units), "reservation", "c-0-0"))
     parts = tuple(RoutePart(fulfilment_id=f"o-{n}", warehouse="w", units=units) for n in (1, 2, 3))
-    routed = _cells(encoded(OrderRouted(at=1, pool="p", parts=parts, scores=()), "routing", "c-0-0"))
-    assert (held["units"], routed["parts"]) == (42, 3)
-
-
-def test_the_first_sign_of_leaving_is_a_flag(encoded: Callable[..., bytes]) -> None:
     moved = ShipmentMoved(
         at=1,
         fulfilment_id="o-1",
@@ -84,36 +125,73 @@ def test_the_first_sign_of_leaving_is_a_flag(encoded: Callable[..., bytes]) -> N
         parts=2,
         outbound=True,
     )
-    cells = _cells(encoded(moved, "tracking", "c-0-0"))
-    assert (cells["outbound"], cells["parts"], cells["waybill_no"]) == (True, 2, "SF1")
+    events = (
+        ShelfStocked(at=1, pool="p", warehouse="w", units=(SkuUnits("A", -5),)),
+        HoldPlaced(at=1, pool="p", units=units),
+        OrderRouted(at=1, pool="p", parts=parts, scores=()),
+        moved,
+    )
+    cells = _cells(store, *(encoded(event, "s", f"c-0-{n}") for n, event in enumerate(events)))
+    columns = ("event", "units", "parts", "outbound", "waybill_no")
+    assert [tuple(row[name] for name in columns) for row in cells] == [
+        ("ShelfStocked", -5, 0, False, ""),
+        ("HoldPlaced", 42, 0, False, ""),
+        ("OrderRouted", 0, 3, False, ""),
+        ("ShipmentMoved", 0, 2, True, "SF1"),
+    ]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        b"",
-        b"not json",
-        b"[]",
-        b'{"id":"","stage":"s","cause":"c","event":"E","at":1}',
-        b'{"id":"i","stage":"s","cause":"c","event":"E","at":-1}',
-        b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"parts":65536}',
-        b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"units":[["A",1.5]]}',
-        b'{"id":"i","stage":"\xff","cause":"c","event":"E","at":1}',
-        b'{"id":"i","stage":"s","cause":"c","event":"E","at":1,"pool":' + b"[" * 100_000,
-    ],
-)
-def test_a_record_that_is_no_event_keeps_its_place_and_its_bytes(value: bytes | None) -> None:
-    cells = _cells(value)
-    assert (cells["event"], cells["id"], cells["cause"]) == (UNREADABLE, "order.events-3-1042-0", "order.events-3-1042")
-    assert (cells["at"], cells["appended_at"], cells["facts"]) == (1_700_000_000_123, 1_700_000_000_123, value or b"")
+@pytest.mark.system
+def test_the_largest_values_are_columns_too(store: Store) -> None:
+    most = EventFacts(
+        id="i",
+        stage="",
+        event="E",
+        cause="",
+        at=7_258_118_400_000,
+        parts=65_535,
+        lines=2**32 - 1,
+        units=-(2**63 - 1),
+        paid_minor=2**63 - 1,
+    )
+    (cells,) = _cells(store, msgspec.json.encode(most))
+    assert (cells["id"], cells["at"]) == ("i", datetime(2200, 1, 1))  # noqa: DTZ001 - as the client gives it
+    assert tuple(cells[name] for name in ("parts", "lines", "units", "paid_minor")) == (
+        most.parts,
+        most.lines,
+        most.units,
+        most.paid_minor,
+    )
+
+
+@pytest.mark.system
+def test_a_record_that_is_no_event_keeps_its_place_and_its_bytes(store: Store) -> None:
+    values = [*NO_EVENTS, *UNLIKE]
+    cells = _cells(store, *values)
+    assert [row["event"] for row in cells[: len(NO_EVENTS)]] == ["Unreadable"] * len(NO_EVENTS)
+    for number, (row, value) in enumerate(zip(cells, values, strict=True)):
+        source = f"order.events-3-{1042 + number}"
+        assert (row["facts"], row["appended_at"]) == (value or b"", _moment(APPENDED_MS))
+        if row["event"] == "Unreadable":
+            assert (row["id"], row["cause"], row["at"]) == (f"{source}-0", source, _moment(APPENDED_MS))
+            assert (row["order_id"], row["pool"], row["units"], row["parts"]) == ("", "", 0, 0)
+        else:
+            assert (row["id"], row["event"]) == ("i", "E")
+
+
+@pytest.mark.parametrize("value", NO_EVENTS)
+def test_what_is_no_event_is_not_read(value: bytes | None) -> None:
+    assert read(value) is None
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_a_row(value: bytes) -> None:
-    assert len(row("order.events", 0, 0, 0, value)) == len(COLUMNS)
+def test_any_bytes_are_read_or_not(value: bytes) -> None:
+    assert make_block([LogRecord(0, 0, 0, value)]).are_events == [read(value) is not None]
 
 
-def test_the_columns_are_those_of_the_table() -> None:
-    declared = re.findall(r"^    `(\w+)` (\w+(?:\([^)]*\))?)", schema_statements()[0], re.MULTILINE)
-    assert declared == [(column.name, column.type) for column in COLUMNS]
+def test_what_is_read_of_an_event_is_what_is_a_column() -> None:
+    sql = schema_statements()[1]
+    taken = {
+        name.strip("`") for name in re.findall(r"(`?\w+`?) (?:String|Int64|UInt32|Bool)\b", sql.split("EPHEMERAL")[2])
+    }
+    assert taken == {field.encode_name for field in msgspec.structs.fields(EventFacts)}

@@ -19,27 +19,32 @@ from pipeline.services import clickhouse as clickhouse_service
 from pipeline.services.process import LOOPBACK, Server, free_port, kill, launch
 from pipeline.settings import ROOT
 from sinks import store_native
-from sinks.blocks import Block
-from sinks.rows import row
+from sinks.blocks import BLOCK_ROWS_MAX, make_block
+from sinks.log import LogRecord
 from sinks.store import Stored, StoreDownError, StoreRefusedError, open_store, schema_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sinks.blocks import Block
     from sinks.store import Store
 
 pytestmark = pytest.mark.system
 BEGIN_MS = 1_700_000_000_123
 OLD = {
     r"--[^\n]*\n": "",
+    "`topic` LowCardinality": "`is_event` UInt8, `topic` LowCardinality",
+    r"(`topic` LowCardinality\(String\))": r"\1 DEFAULT 'order.events'",
+    r"`(id|order_id)` String": r"`\1` String DEFAULT visitParamExtractString(facts, '\1')",
+    r"(`event` \S+)": r"\1 DEFAULT if(is_event, visitParamExtractString(facts, 'event'), 'Unreadable')",
+    "(`paid_minor` Int64)": r"\1 DEFAULT visitParamExtractInt(facts, 'paid_minor')",
     r",\s*PROJECTION highest_offsets\s*\(.*?\n    \)": "",
     r" CODEC\((?:[^()]|\([^()]*\))*\)": "",
     r" COMMENT '(?:[^']|'')*'": "",
     r"LowCardinality\(String\)": "String",
     r"DateTime64\(3, 'UTC'\)": "Int64",
-    r"Bool DEFAULT false": "UInt8",
-    r" DEFAULT (?:''|0)": "",
+    r"\bBool\b": "UInt8",
     r"toYYYYMM\(appended_at\)": "toYYYYMM(toDateTime(intDiv(appended_at, 1000)))",
     r"\nSETTINGS.*": "",
 }
@@ -111,12 +116,12 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 @pytest.fixture
 def block(encoded: Callable[..., bytes]) -> Callable[[int, int, int], Block]:
     def make(partition: int, first: int, last: int) -> Block:
-        rows = []
+        records = []
         for offset in range(first, last + 1):
             event = OrderPaid(order_id=f"o{offset % 3}", at=1, paid_minor=offset)
             value = b"\xff\x00?" if offset == 1 else encoded(event, "dedup", f"order.commands-{partition}-{offset}")
-            rows.append(row("order.events", partition, offset, BEGIN_MS + offset, value))
-        return Block({partition: last}, rows)
+            records.append(LogRecord(partition, offset, BEGIN_MS + offset, value))
+        return make_block(records)
 
     return make
 
@@ -131,20 +136,20 @@ def test_the_highest_offset_is_that_of_the_last_stored_record(store: Store, bloc
 
 
 def test_a_block_is_one_part_with_all_its_values(store: Store, block: Callable[..., Block]) -> None:
-    sent = block(2, 0, 19_999)
+    sent = block(2, 0, BLOCK_ROWS_MAX - 1)
     store.insert(sent, "a")
-    parts = store.query("SELECT count() FROM system.parts WHERE table = 'order_events' AND active AND rows = 20000")
-    assert parts == [(1,)]
+    parts = store.query("SELECT rows FROM system.parts WHERE table = 'order_events' AND active")
+    assert parts == [(BLOCK_ROWS_MAX,)]
     sums = "count(), uniqExact(id), sum(paid_minor), countIf(event = 'Unreadable'), sum(length(facts))"
-    paid = sum(range(20_000)) - 1
+    paid = sum(range(BLOCK_ROWS_MAX)) - 1
     assert store.query(f"SELECT {sums} FROM order_events") == [  # noqa: S608
-        (20_000, 20_000, paid, 1, sum(len(cells[-1]) for cells in sent.rows))
+        (BLOCK_ROWS_MAX, BLOCK_ROWS_MAX, paid, 1, sum(len(record.value or b"") for record in sent.records))
     ]
 
 
 def test_nothing_of_a_stored_block_stays_in_memory(store: Store, block: Callable[..., Block]) -> None:
     stored = block(0, 0, 99)
-    marker = stored.rows[0][-1]
+    marker = stored.records[0].value
     gc.disable()
     try:
         store.insert(stored, "a")
@@ -218,13 +223,27 @@ def test_a_block_sent_again_under_its_id_counts_once(database: str, block: Calla
     store.close()
 
 
+def test_a_table_of_rows_that_came_column_by_column_learns_to_read(database: str, block: Callable[..., Block]) -> None:
+    store = open_store(database)
+    store.apply_schema(schema_statements()[:1])
+    with clickhouse_connect.get_client(dsn=database) as client:
+        names = ("topic", "partition", "offset", "id", "event", "facts")
+        client.insert("order_events", [("order.events", 0, 0, "known", "E", "{}")], column_names=names)
+    store.apply_schema(schema_statements())
+    store.insert(block(0, 2, 2), "a")
+    question = "SELECT offset, id, event, paid_minor FROM order_events ORDER BY offset"
+    assert store.query(question) == [(0, "known", "E", 0), (2, "order.commands-0-2-0", "OrderPaid", 2)]
+    assert store.highest("order.events") == {0: Stored(2, BEGIN_MS + 2)}
+    store.close()
+
+
 def test_an_engine_in_the_process_is_a_store(tmp_path: Path) -> None:
     script = (
         "from sinks.store import open_store, schema_statements\n"
-        "from sinks.rows import row\nfrom sinks.blocks import Block\n"
+        "from sinks.blocks import make_block\nfrom sinks.log import LogRecord\n"
         f"store = open_store('chdb://{tmp_path}/data')\nstore.apply_schema(schema_statements())\n"
-        "store.insert(Block({0: 4}, [row('t', 0, 4, 7, b'?')]), 'a')\nstore.settle('a')\n"
-        "print(store.highest('t'))\nstore.close()\n"
+        "store.insert(make_block([LogRecord(0, 4, 7, b'?')]), 'a')\nstore.settle('a')\n"
+        "print(store.highest('order.events'))\nstore.close()\n"
     )
     # In a process of its own: a process can open one directory, once.
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
