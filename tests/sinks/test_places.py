@@ -114,6 +114,6 @@ def test_unreadable_records_and_events_about_stock_only_move_the_offset(encoded:
 
 
 def test_the_schema_names_the_same_events_that_give_an_order_s_state() -> None:
-    listed = re.search(r"WITH \((.*?)\) AS order_state_events", schema_statements()[1], re.DOTALL)
+    listed = re.search(r"WITH \((.*?)\) AS order_state_events", schema_statements()[2], re.DOTALL)
     assert listed is not None
     assert set(re.findall(r"'(\w+)'", listed[1])) == ORDER_STATE_EVENTS
