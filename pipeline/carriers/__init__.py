@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from pipeline.domain.commands import Answer
 
 if TYPE_CHECKING:
-    from pipeline.domain.commands import Answer, CallCarrier
+    from pipeline.domain.commands import CallCarrier
 
 ANSWER_BYTES_MAX = 256 * 1024
 """A longer answer is not read: it is no answer that a carrier gives."""
 REASON_CHARACTERS_MAX = 200
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True):
     """What an answer says. `exists`: the carrier has the order already, so its number is there to be asked for."""
 
     answer: Answer

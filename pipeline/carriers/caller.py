@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 import uuid
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.carriers import ANSWER_BYTES_MAX, REASON_CHARACTERS_MAX, Carrier, Reading, metrics
-from pipeline.carriers.http_answer import HTTP_OK
-from pipeline.carriers.posting import Poster
+from pipeline.carriers import ANSWER_BYTES_MAX, REASON_CHARACTERS_MAX, Carrier, Reading, http_answer, metrics
+from pipeline.carriers.http_answer import HttpAnswer
+from pipeline.carriers.posting import Limits, Poster
 from pipeline.carriers.sf import SF, Sender
 from pipeline.domain.commands import Answer, CallCarrier, CallKind, RecordAnswer
 from pipeline.errors import PoisonError, SettingsError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from pipeline.settings import Settings
 
@@ -30,14 +31,15 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Callable[[CallCarrier], Awaitable[Sequence[RecordAnswer]]]]:
+async def connect(settings: Settings) -> AsyncIterator[Callable[[CallCarrier], asyncio.Future[Sequence[RecordAnswer]]]]:
     """Open the connections to the carriers and give the function that calls them.
 
     Raises SettingsError for an address or a senders' file that cannot be used. The function that it gives raises for
     nothing that the world does.
     """
     carriers = open_carriers(settings)
-    posters = {name: Poster(carrier.url, KEEP_ALIVE_SECONDS, ANSWER_BYTES_MAX) for name, carrier in carriers.items()}
+    limits = Limits(CALL_TIMEOUT_SECONDS, KEEP_ALIVE_SECONDS, ANSWER_BYTES_MAX)
+    posters = {name: Poster(carrier.url, limits) for name, carrier in carriers.items()}
     try:
         yield _Caller(posters, carriers).call
     finally:
@@ -59,22 +61,93 @@ def open_carriers(settings: Settings) -> Mapping[str, Carrier]:
 
 class _Caller:
     def __init__(self, posters: Mapping[str, Poster], carriers: Mapping[str, Carrier]) -> None:
-        self._posters = posters
-        self._carriers = carriers
-        self._request_ids = _request_ids()
-        self._counters = {
+        self.posters = posters
+        self.carriers = carriers
+        self.request_ids = _request_ids()
+        self.counters = {
             (name, kind, answer): metrics.CALLS.labels(name, kind, answer)
             for name in carriers
             for kind in CallKind
             for answer in Answer
         }
-        self._timers = {(name, kind): metrics.CALL_SECONDS.labels(name, kind) for name in carriers for kind in CallKind}
+        self.timers = {(name, kind): metrics.CALL_SECONDS.labels(name, kind) for name in carriers for kind in CallKind}
+        self._loop = asyncio.get_running_loop()
 
-    async def call(self, command: CallCarrier) -> Sequence[RecordAnswer]:
-        """Call, and answer with what is known then."""
-        reading = await self._reading(command)
-        return (
-            RecordAnswer(
+    def call(self, command: CallCarrier) -> asyncio.Future[Sequence[RecordAnswer]]:
+        """Call, and answer with what is known then. The request is sent before this returns, where that is possible."""
+        answered: asyncio.Future[Sequence[RecordAnswer]] = self._loop.create_future()
+        call = _Call(self, command, answered)
+        if command.carrier in self.carriers:
+            call.ask(command)
+        else:
+            call.answer(Reading(Answer.REFUSED, reason=f"carrier: nobody here knows {command.carrier!r}"))
+        return answered
+
+
+class _Call:
+    """A call under way: one request, and a query after it where the carrier says that it has the order already."""
+
+    __slots__ = ("_answered", "_caller", "_command", "_first", "_started", "asked")
+
+    def __init__(self, caller: _Caller, command: CallCarrier, answered: asyncio.Future[Sequence[RecordAnswer]]) -> None:
+        self._caller = caller
+        self._command = command
+        self._answered = answered
+        self._first: Reading | None = None
+
+    def ask(self, asked: CallCarrier) -> None:
+        """Make one request."""
+        self.asked = asked
+        self._started = time.perf_counter()
+        try:
+            form = self._caller.carriers[asked.carrier].request(asked, _now_ms(), next(self._caller.request_ids))
+        except PoisonError as error:
+            self.take(Reading(Answer.REFUSED, reason=str(error)))
+        else:
+            self._caller.posters[asked.carrier].post(form, self.ended)
+
+    def ended(self, outcome: HttpAnswer | Exception) -> None:
+        """Take what a request ended with."""
+        try:
+            self.take(self.read(outcome))
+        except Exception as error:  # noqa: BLE001  a bug: it ends the process of who awaits the answer
+            if not self._answered.done():
+                self._answered.set_exception(error)
+
+    def read(self, outcome: HttpAnswer | Exception) -> Reading:
+        """Say what is known after a request."""
+        match outcome:
+            case HttpAnswer(status=http_answer.HTTP_OK, body=body):
+                return self._caller.carriers[self.asked.carrier].read(self.asked, body)
+            case HttpAnswer(status=status):
+                return Reading(Answer.UNKNOWN, reason=f"HTTP status {status}")
+            case TimeoutError():
+                return Reading(Answer.UNKNOWN, reason=f"no answer within {CALL_TIMEOUT_SECONDS:g} s")
+            case TransientError():
+                return Reading(Answer.UNKNOWN, reason=str(outcome))
+            case OSError():
+                return Reading(Answer.UNKNOWN, reason=f"{type(outcome).__name__}: {outcome}")
+        raise outcome
+
+    def take(self, reading: Reading) -> None:
+        """Count a request, and answer or ask once more."""
+        carrier, kind, first = self.asked.carrier, self.asked.kind, self._first
+        self._caller.timers[carrier, kind].observe(time.perf_counter() - self._started)
+        self._caller.counters[carrier, kind, reading.answer].inc()
+        if first is not None and reading.answer is Answer.ABSENT:
+            # It has the order, and does not find it: only another query, later, can tell.
+            self.answer(Reading(Answer.UNKNOWN, reason=f"{first.reason}, but: {reading.reason}"))
+        elif first is None and reading.exists:
+            self._first = reading
+            self.ask(msgspec.structs.replace(self._command, kind=CallKind.QUERY))
+        else:
+            self.answer(reading)
+
+    def answer(self, reading: Reading) -> None:
+        """Give the answer, unless nobody waits for it any more."""
+        command = self._command
+        if not self._answered.done():
+            answer = RecordAnswer(
                 at=_now_ms(),
                 fulfilment_id=command.fulfilment_id,
                 key=command.key,
@@ -82,46 +155,8 @@ class _Caller:
                 answer=reading.answer,
                 waybill_no=reading.waybill_no,
                 reason=reading.reason[:REASON_CHARACTERS_MAX],
-            ),
-        )
-
-    async def _reading(self, command: CallCarrier) -> Reading:
-        if command.carrier not in self._carriers:
-            return Reading(Answer.REFUSED, reason=f"carrier: nobody here knows {command.carrier!r}")
-        reading = await self._ask(command)
-        if not reading.exists:
-            return reading
-        found = await self._ask(msgspec.structs.replace(command, kind=CallKind.QUERY))
-        if found.answer is Answer.ABSENT:
-            # It has the order, and does not find it: only another query, later, can tell.
-            return Reading(Answer.UNKNOWN, reason=f"{reading.reason}, but: {found.reason}")
-        return found
-
-    async def _ask(self, command: CallCarrier) -> Reading:
-        """Make one call, and count it."""
-        started = time.perf_counter()
-        reading = await self._post(command)
-        self._timers[command.carrier, command.kind].observe(time.perf_counter() - started)
-        self._counters[command.carrier, command.kind, reading.answer].inc()
-        return reading
-
-    async def _post(self, command: CallCarrier) -> Reading:
-        carrier = self._carriers[command.carrier]
-        try:
-            form = carrier.request(command, _now_ms(), next(self._request_ids))
-        except PoisonError as error:
-            return Reading(Answer.REFUSED, reason=str(error))
-        try:
-            status, body, _ = await self._posters[command.carrier].post(form, CALL_TIMEOUT_SECONDS)
-        except TimeoutError:
-            return Reading(Answer.UNKNOWN, reason=f"no answer within {CALL_TIMEOUT_SECONDS:g} s")
-        except TransientError as error:
-            return Reading(Answer.UNKNOWN, reason=str(error))
-        except OSError as error:
-            return Reading(Answer.UNKNOWN, reason=f"{type(error).__name__}: {error}")
-        if status != HTTP_OK:
-            return Reading(Answer.UNKNOWN, reason=f"HTTP status {status}")
-        return carrier.read(command, body)
+            )
+            self._answered.set_result((answer,))
 
 
 def _request_ids() -> Iterator[str]:

@@ -6,16 +6,18 @@ Source: RFC 9112, sections 4, 6 and 7.1. A body that only ends with its connecti
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
 
 from pipeline.errors import TransientError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HTTP_OK = 200
 HEAD_BYTES_MAX = 16 * 1024
 CHUNK_HEAD_BYTES_MAX = 256
+HEADS_MAX = 128
+"""Heads that are kept as they were read: 2 MiB at most."""
 NO_HTTP = "the answer is none in HTTP, or does not say where it ends"
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})[ \r]")
 _FRAMING = re.compile(
@@ -26,11 +28,19 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?\r\n")
 _NEWLINE, _END = b"\r\n", b"\r\n\r\n"
 
 
-class HttpAnswer(NamedTuple):
+class HttpAnswer(msgspec.Struct, frozen=True):
     """An answer. `body` is read for status 200 alone; `keeps`: the connection stands ready for another request."""
 
     status: int
     body: bytes
+    keeps: bool
+
+
+class _Head(NamedTuple):
+    """What a head says. `length` of the body; None: it comes in chunks."""
+
+    status: int
+    length: int | None
     keeps: bool
 
 
@@ -39,38 +49,44 @@ def read_answer(received: bytes, body_bytes_max: int) -> HttpAnswer | None:
 
     Raises TransientError for what is no answer in HTTP/1, does not say where it ends, or has too large a body.
     """
-    end = received.find(_END)
-    if end < 0:
+    start = received.find(_END) + len(_END)
+    if start < len(_END):
         if len(received) > HEAD_BYTES_MAX:
             raise TransientError(NO_HTTP)
         return None
-    status = _STATUS.match(received)
+    head = _read_head(received[:start])
+    if head.status != HTTP_OK:
+        return HttpAnswer(head.status, b"", keeps=False)
+    if head.length is None:
+        body, end = _unchunked(received, start, body_bytes_max)
+        return None if body is None else HttpAnswer(HTTP_OK, body, head.keeps and end == len(received))
+    if head.length > body_bytes_max:
+        raise _too_large(body_bytes_max)
+    end = start + head.length
+    if len(received) < end:
+        return None
+    return HttpAnswer(HTTP_OK, received[start:end], head.keeps and end == len(received))
+
+
+@lru_cache(HEADS_MAX)
+def _read_head(head: bytes) -> _Head:
+    """Read a head. Servers repeat theirs but for the date and the length, so most are known."""
+    status = _STATUS.match(head)
     if status is None:
         raise TransientError(NO_HTTP)
     if int(status[2]) != HTTP_OK:
-        return HttpAnswer(int(status[2]), b"", keeps=False)
+        return _Head(int(status[2]), 0, keeps=False)
     fields: dict[bytes, bytes] = {}
-    for written, value in _FRAMING.findall(received, 0, end + len(_END)):
+    for written, value in _FRAMING.findall(head):
         name = written.lower()
         fields[name] = b"%b,%b" % (fields[name], value.lower()) if name in fields else value.lower()
-    body, size = _body(received, end + len(_END), fields, body_bytes_max)
-    if body is None:
-        return None
-    keeps = status[1] == b"1" and b"close" not in fields.get(b"connection", b"") and size == len(received)
-    return HttpAnswer(HTTP_OK, body, keeps)
-
-
-def _body(received: bytes, start: int, fields: Mapping[bytes, bytes], body_bytes_max: int) -> tuple[bytes | None, int]:
-    """Give the body, or None while part of it is missing, and where the answer ends."""
+    keeps = status[1] == b"1" and b"close" not in fields.get(b"connection", b"")
     length = fields.get(b"content-length")
     if fields.get(b"transfer-encoding") == b"chunked" and length is None:
-        return _unchunked(received, start, body_bytes_max)
+        return _Head(HTTP_OK, None, keeps)
     if b"transfer-encoding" in fields or length is None or not _LENGTH.fullmatch(length):
         raise TransientError(NO_HTTP)
-    if int(length) > body_bytes_max:
-        raise _too_large(body_bytes_max)
-    end = start + int(length)
-    return (received[start:end] if len(received) >= end else None), end
+    return _Head(HTTP_OK, int(length), keeps)
 
 
 def _unchunked(received: bytes, start: int, body_bytes_max: int) -> tuple[bytes | None, int]:

@@ -239,7 +239,7 @@ def _unescaped(value: bytes) -> str:
 
 
 def _is_signed(form: dict[str, str], check_word: str) -> bool:
-    message = sf.url_encoded(form["msgData"].encode())
+    message = sf.url_encoded(form["msgData"].encode()).encode()
     return form["timestamp"].isdecimal() and sf.digest(message, int(form["timestamp"]), check_word) == form["msgDigest"]
 
 

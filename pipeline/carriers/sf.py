@@ -6,7 +6,7 @@ EXP_RECE_UPDATE_ORDER, with their tables of result codes; the digest is that of 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import re
 from functools import lru_cache
@@ -32,8 +32,8 @@ SERVICES = {CallKind.CREATE: CREATE_ORDER, CallKind.QUERY: SEARCH_ORDER, CallKin
 CANCEL = 2
 """`dealType`: 1 confirms an order, 2 cancels it. Its answer's `resStatus` is 2 when that was done."""
 SENDER, RECEIVER = 1, 2
-MAIN_WAYBILL = "1"
-"""`waybillType`, a number or a text: 1 the parcel's own, 2 a further parcel's, 3 the signed return's."""
+MAIN_WAYBILL = (1, "1")
+"""`waybillType`: 1 the parcel's own, 2 a further parcel's, 3 the signed return's."""
 WAYBILL_CHARACTERS_MAX = 64
 
 ACCEPTED = "A1000"
@@ -50,8 +50,8 @@ ALREADY_CANCELLED = frozenset({"8037", "8253"})
 """已消单, 订单已取消."""
 SYSTEM_ERROR = "4001"
 """系统发生数据错误或运行时异常."""
-NEEDS_A_PERSON, DELIVERABLE, OUT_OF_RANGE = "1", "2", "3"
-"""`filterResult`."""
+NEEDS_A_PERSON, OUT_OF_RANGE = (1, "1"), (3, "3")
+"""`filterResult`; 2 is deliverable."""
 
 _ESCAPES = [chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"%{byte:02X}" for byte in range(256)]
 for _kept in ".-*_":
@@ -89,14 +89,13 @@ class SF(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self, command: CallCarrier, at_ms: int, request_id: str) -> bytes:
         """Give the signed form. Raises PoisonError for a create without a receiver."""
-        message = self._message(command)
+        message = self._message(command).encode("ascii")
         signature = digest(message, at_ms, self.check_word)
-        text = (
-            f"partnerID={url_encoded(self.partner_id.encode())}&requestID={request_id}"
-            f"&serviceCode={SERVICES[command.kind]}&timestamp={at_ms}"
-            f"&msgDigest={url_encoded(signature.encode())}&msgData={message}"
+        head = (
+            f"partnerID={_repeated_url_encoded(self.partner_id)}&requestID={request_id}"
+            f"&serviceCode={SERVICES[command.kind]}&timestamp={at_ms}&msgDigest={_base64_url_encoded(signature)}&msgData="
         )
-        return text.encode("ascii")
+        return head.encode("ascii") + message
 
     def read(self, command: CallCarrier, body: bytes) -> Reading:
         """Read the answer's two levels. Whatever leaves a doubt is UNKNOWN."""
@@ -119,23 +118,18 @@ class SF(msgspec.Struct, frozen=True, kw_only=True):
         """Give the message as JSON, URL-encoded."""
         key = _json(command.key)
         if command.kind is CallKind.QUERY:
-            return _QUERY % key
+            return f"{_ORDER_ID}{key}{_END}"
         if command.kind is CallKind.VOID:
-            return _VOID % key
-        if command.ship_to is None:
+            return f"{_ORDER_ID}{key}{_VOID_END}"
+        to = command.ship_to
+        if to is None:
             raise PoisonError(reasons.INVALID, "a create needs a receiver", "ship_to")
-        receiver, sender = command.ship_to, self.senders.get(command.warehouse)
-        return _CREATE % (
-            key,
-            _COMMA.join([_CARGO % (_repeated(line.sku), line.units) for line in command.units]),
-            _contact(sender or Sender(contact=command.warehouse, address=command.warehouse)),
-            _json(receiver.name),
-            _json(receiver.phone),
-            _repeated(receiver.province),
-            _repeated(receiver.city),
-            _repeated(receiver.district),
-            _json(receiver.address_detail),
-            _repeated(self.monthly_card),
+        sender = self.senders.get(command.warehouse) or Sender(contact=command.warehouse, address=command.warehouse)
+        goods = _COMMA.join([_cargo(line.sku, line.units) for line in command.units])
+        return (
+            f"{_ORDER_ID}{key}{_GOODS}{goods}{_CONTACTS}{_contact(sender)}{_RECEIVER}{_json(to.name)}"
+            f"{_MOBILE}{_json(to.phone)}{_place(to.province, to.city, to.district)}{_json(to.address_detail)}"
+            f"{_CARD}{_repeated(self.monthly_card)}{_CREATE_END}"
         )
 
 
@@ -144,10 +138,20 @@ def url_encoded(text: bytes) -> str:
     return text.decode("ascii") if _PLAIN.fullmatch(text) else "".join(map(_ESCAPES.__getitem__, text))
 
 
-def digest(encoded_message: str, at_ms: int, check_word: str) -> str:
+def digest(encoded_message: bytes, at_ms: int, check_word: str) -> str:
     """Sign a message that is URL-encoded already: base64(md5(URLEncoder(msgData + timestamp + checkWord)))."""
-    signed = f"{encoded_message}{at_ms}{url_encoded(check_word.encode())}".encode("ascii")
-    return base64.b64encode(hashlib.md5(signed, usedforsecurity=False).digest()).decode("ascii")
+    signed = b"%b%d%b" % (encoded_message, at_ms, _repeated_url_encoded(check_word).encode("ascii"))
+    return binascii.b2a_base64(hashlib.md5(signed, usedforsecurity=False).digest(), newline=False).decode("ascii")
+
+
+def _base64_url_encoded(text: str) -> str:
+    """URL-encode what is base64: three of its characters are none of a form's."""
+    return text.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+
+
+@lru_cache(REPEATED_MAX)
+def _repeated_url_encoded(text: str) -> str:
+    return url_encoded(text.encode())
 
 
 def _json(text: str) -> str:
@@ -164,17 +168,27 @@ def _contact(sender: Sender) -> str:
     return url_encoded(orjson.dumps(contact))
 
 
-def _template(message: str) -> str:
-    """URL-encode the parts of a message that never change. `~` stands for a value."""
-    return url_encoded(message.encode()).replace("%", "%%").replace("%%7E", "%s")
+@lru_cache(REPEATED_MAX)
+def _cargo(sku: str, units: int) -> str:
+    return f"{_NAME}{_json(sku)}{_COUNT}{units}{_END}"
+
+
+@lru_cache(REPEATED_MAX)
+def _place(province: str, city: str, district: str) -> str:
+    return f"{_PROVINCE}{_json(province)}{_CITY}{_json(city)}{_COUNTY}{_json(district)}{_ADDRESS}"
+
+
+def _parts(message: str) -> list[str]:
+    """URL-encode what never changes of a message: the parts between its values, for each of which a `~` stands."""
+    return [url_encoded(part.encode()) for part in message.split("~")]
 
 
 _COMMA = url_encoded(b",")
-_QUERY = _template('{"language":"zh-CN","orderId":~}')
-_VOID = _template(f'{{"language":"zh-CN","orderId":~,"dealType":{CANCEL}}}')
-_CARGO = _template('{"name":~,"count":~}')
-_CREATE = _template(
-    '{"language":"zh-CN","orderId":~,"cargoDetails":[~],"contactInfoList":[~,'
+_ORDER_ID, _END = _parts('{"language":"zh-CN","orderId":~}')
+_, _VOID_END = _parts(f'~,"dealType":{CANCEL}}}')
+_NAME, _COUNT, _ = _parts('{"name":~,"count":~}')
+_, _GOODS, _CONTACTS, _RECEIVER, _MOBILE, _PROVINCE, _CITY, _COUNTY, _ADDRESS, _CARD, _CREATE_END = _parts(
+    '~,"cargoDetails":[~],"contactInfoList":[~,'
     f'{{"contactType":{RECEIVER},"contact":~,"mobile":~,"country":"CN","province":~,"city":~,"county":~,"address":~}}],'
     '"monthlyCard":~,"payMethod":1,"expressTypeId":1,"parcelQty":1,"isGenWaybillNo":1}'
 )
@@ -198,7 +212,7 @@ class _Result(msgspec.Struct, rename="camel"):
 
 class _Waybill(msgspec.Struct, rename="camel"):
     waybill_no: Annotated[str, msgspec.Meta(min_length=1, max_length=WAYBILL_CHARACTERS_MAX)]
-    waybill_type: int | str = MAIN_WAYBILL
+    waybill_type: int | str = MAIN_WAYBILL[0]
 
 
 class _Order(msgspec.Struct, rename="camel"):
@@ -246,16 +260,14 @@ def _read_order(command: CallCarrier, order: _Order) -> Reading:
     """Read the order that a create made or a query found."""
     if order.order_id != command.key:
         return Reading(Answer.UNKNOWN, reason=_short(f"orderId: the answer is not about {command.key}"))
-    verdict = str(order.filter_result)
-    if verdict == OUT_OF_RANGE:
+    if order.filter_result in OUT_OF_RANGE:
         return Reading(Answer.REFUSED, reason=_short(f"filterResult 3: not deliverable, remark {order.remark}"))
-    if verdict == NEEDS_A_PERSON:
+    if order.filter_result in NEEDS_A_PERSON:
         return Reading(Answer.UNKNOWN, reason="filterResult 1: a person at the carrier decides")
-    waybills = order.waybill_no_info_list or ()
-    numbers = [waybill.waybill_no for waybill in waybills if str(waybill.waybill_type) == MAIN_WAYBILL]
-    if not numbers:
-        return Reading(Answer.UNKNOWN, reason="waybillNoInfoList: no main waybill")
-    return Reading(Answer.OK, waybill_no=numbers[0])
+    for waybill in order.waybill_no_info_list or ():
+        if waybill.waybill_type in MAIN_WAYBILL:
+            return Reading(Answer.OK, waybill.waybill_no)
+    return Reading(Answer.UNKNOWN, reason="waybillNoInfoList: no main waybill")
 
 
 def _read_void(command: CallCarrier, order: _Order) -> Reading:

@@ -204,7 +204,7 @@ def test_a_setting_that_cannot_be_is_named_and_changes_nothing(start_sandbox: St
 
 def ask(sandbox: Sandbox, message: bytes, **changed: str) -> dict[str, Any]:
     """Post a signed create, with some parameters changed after the signing."""
-    encoded = sf.url_encoded(message)
+    encoded = sf.url_encoded(message).encode()
     form = {
         "partnerID": "P",
         "requestID": "r",

@@ -59,7 +59,7 @@ def failed(code: str | None) -> bytes:
 
 
 def test_the_digest_is_the_golden_one() -> None:
-    assert digest(url_encoded(b'{"a":1}'), 1700000000000, "cw") == "MTi764CWVlVMKjj8p0kGeQ=="
+    assert digest(url_encoded(b'{"a":1}').encode(), 1700000000000, "cw") == "MTi764CWVlVMKjj8p0kGeQ=="
 
 
 @given(st.binary())
@@ -70,7 +70,7 @@ def test_text_is_encoded_as_java_does(text: bytes) -> None:
 def test_a_create_carries_the_order_and_is_signed_over_what_it_sends() -> None:
     form = parse_qs(FORMAT.request(command(CREATE), 1700000000000, "r-1").decode(), strict_parsing=True)
     message = form["msgData"][0]
-    signature = digest(url_encoded(message.encode()), 1700000000000, "cw")
+    signature = digest(url_encoded(message.encode()).encode(), 1700000000000, "cw")
     assert {name: value for name, (value,) in form.items() if name != "msgData"} == {
         "partnerID": "HOLD~FAST",
         "requestID": "r-1",

@@ -14,6 +14,7 @@ from pipeline.domain.commands import Answer, CallKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.carriers.http_answer import HttpAnswer
     from pipeline.domain.commands import CallCarrier
 
 CREATES_MAX = 3
@@ -25,16 +26,16 @@ def unknown_is_refused() -> None:
     The carrier has the order all the same, and a waybill lives that nobody knows (I5). Shown by lost answers.
     """
 
-    def wrap(post: Callable[..., Any]) -> Callable[..., Any]:
-        async def _post(self: Any, command: CallCarrier) -> Reading:  # noqa: ANN401  a private class
-            reading: Reading = await post(self, command)
-            if command.kind is CallKind.CREATE and reading.answer is Answer.UNKNOWN and not reading.exists:
+    def wrap(read: Callable[..., Reading]) -> Callable[..., Reading]:
+        def _read(self: Any, outcome: HttpAnswer | Exception) -> Reading:  # noqa: ANN401  a private class
+            reading = read(self, outcome)
+            if self.asked.kind is CallKind.CREATE and reading.answer is Answer.UNKNOWN and not reading.exists:
                 return Reading(Answer.REFUSED, reason=reading.reason)
             return reading
 
-        return _post
+        return _read
 
-    swap(caller._Caller, "_post", wrap)  # noqa: SLF001  from outside
+    swap(caller._Call, "read", wrap)  # noqa: SLF001  from outside
 
 
 def create_again_without_query() -> None:
@@ -42,19 +43,22 @@ def create_again_without_query() -> None:
 
     The customer order number is the same, so the carrier answers that it has the order (8016).
     """
+    creates: Counter[str] = Counter()
 
-    def wrap(post: Callable[..., Any]) -> Callable[..., Any]:
-        async def _post(self: Any, command: CallCarrier) -> Reading:  # noqa: ANN401  a private class
-            reading: Reading = await post(self, command)
-            for _ in range(CREATES_MAX - 1):
-                if command.kind is not CallKind.CREATE or reading.answer is not Answer.UNKNOWN or reading.exists:
-                    break
-                reading = await post(self, command)
-            return reading
+    def wrap(take: Callable[..., None]) -> Callable[..., None]:
+        def _take(self: Any, reading: Reading) -> None:  # noqa: ANN401  a private class
+            command: CallCarrier = self.asked
+            if command.kind is CallKind.CREATE and reading.answer is Answer.UNKNOWN and not reading.exists:
+                creates[command.key] += 1
+                if creates[command.key] < CREATES_MAX:
+                    self.ask(command)
+                    return
+            creates.pop(command.key, None)
+            take(self, reading)
 
-        return _post
+        return _take
 
-    swap(caller._Caller, "_post", wrap)  # noqa: SLF001
+    swap(caller._Call, "take", wrap)  # noqa: SLF001
 
 
 def new_key_for_a_retry() -> None:
@@ -65,15 +69,14 @@ def new_key_for_a_retry() -> None:
     """
     creates: Counter[str] = Counter()
 
-    def wrap(post: Callable[..., Any]) -> Callable[..., Any]:
-        async def _post(self: Any, command: CallCarrier) -> Reading:  # noqa: ANN401  a private class
-            if command.kind is CallKind.CREATE:
-                creates[command.key] += 1
-                if creates[command.key] > 1:
-                    command = msgspec.structs.replace(command, key=f"{command.key}-{creates[command.key]}")
-            reading: Reading = await post(self, command)
-            return reading
+    def wrap(ask: Callable[..., None]) -> Callable[..., None]:
+        def _ask(self: Any, asked: CallCarrier) -> None:  # noqa: ANN401  a private class
+            if asked.kind is CallKind.CREATE:
+                creates[asked.key] += 1
+                if creates[asked.key] > 1:
+                    asked = msgspec.structs.replace(asked, key=f"{asked.key}-{creates[asked.key]}")
+            ask(self, asked)
 
-        return _post
+        return _ask
 
-    swap(caller._Caller, "_post", wrap)  # noqa: SLF001
+    swap(caller._Call, "ask", wrap)  # noqa: SLF001
