@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +23,18 @@ from aiohttp import web
 
 from pipeline.carriers import sf
 from pipeline.carriers.sandbox_behaviour import Behaviour, Fault
-from pipeline.carriers.sandbox_book import AnyEntry, Book, open_book
-from pipeline.carriers.sandbox_carrier import UNREADABLE, Carrier, failure
+from pipeline.carriers.sandbox_book import Accepted, AnyEntry, Book, Cancelled, Refused, open_book
+from pipeline.carriers.sandbox_carrier import UNREADABLE, Carrier, Deed, Message, failure
+from pipeline.carriers.sandbox_form import read_form
 from pipeline.carriers.sandbox_lanes import REQUEST_BYTES_MAX, Answered, Lanes
 from pipeline.carriers.sandbox_push import Pusher
 from pipeline.carriers.serving import LOOPBACK, Place, serve
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine, Iterable, Mapping
+
+    from pipeline.carriers.sandbox_lanes import Respond
 
 SERVICE_PATH = "/std/service"
 TICK_SECONDS = 0.02
@@ -39,7 +43,11 @@ LOST_SECONDS = 10.0
 """How long a lost answer keeps its caller waiting: longer than any caller waits."""
 PARAMETERS = ("partnerID", "requestID", "serviceCode", "timestamp", "msgDigest", "msgData")
 SERVICES = frozenset(sf.SERVICES.values())
+LET_THROUGH = frozenset({Fault.NONE, Fault.SLOW})
 MISSING, NOT_ALLOWED, BAD_DIGEST, SYSTEM_ERROR = "A1001", "A1004", "A1006", "A1099"
+_FAULT_COUNTERS = {fault: f"fault {fault}" for fault in Fault}
+_ENTRY_COUNTERS: dict[type[AnyEntry], str] = {entry: entry.__name__.lower() for entry in (Accepted, Refused, Cancelled)}
+_MESSAGE = msgspec.json.Decoder(Message)
 
 
 class Sandbox:
@@ -51,9 +59,10 @@ class Sandbox:
         self._book = book
         self._carrier = Carrier(entries, behaviour)
         self._check_word = check_word
-        self._calls: Counter[str] = Counter()
+        self._calls: defaultdict[str, int] = defaultdict(int)
         self._counters: Counter[str] = Counter()
         self._stopping = asyncio.Event()
+        self._misbehaving: set[asyncio.Task[None]] = set()
         self.lanes = Lanes(SERVICE_PATH, self._serve)
         self._pusher = Pusher(push_url, book, self._carrier.parcels) if push_url else None
         if self._pusher:
@@ -73,7 +82,9 @@ class Sandbox:
         return [self._book.run(), self._move_parcels(), *([self._pusher.run()] if self._pusher else [])]
 
     async def _serve_request(self, request: web.Request) -> web.Response:
-        answered = await self._serve(await request.read())
+        responded: asyncio.Queue[Answered | None] = asyncio.Queue()
+        self._serve(await request.read(), responded.put_nowait)
+        answered = await responded.get()
         if answered is not None:
             return web.Response(
                 status=answered.status, body=answered.body, content_type="application/json", charset="utf-8"
@@ -82,49 +93,54 @@ class Sandbox:
             request.transport.close()
         return web.Response()
 
-    async def _serve(self, body: bytes) -> Answered | None:
-        form = _form(body)
+    def _serve(self, body: bytes, respond: Respond) -> None:
+        form = read_form(body)
         refusal = self._refusal(form)
         if refusal:
             self._counters[refusal] += 1
-            return _answer(refusal)
-        service = form["serviceCode"]
+            respond(_answer(refusal))
+            return
         try:
-            message = orjson.loads(form["msgData"])
-        except orjson.JSONDecodeError:
-            message = None
-        if not isinstance(message, dict):
-            return _answer(sf.ACCEPTED, failure(UNREADABLE))
-        order_id = str(message.get("orderId"))
+            message = _MESSAGE.decode(form["msgData"])
+        except msgspec.DecodeError:
+            respond(_answer(sf.ACCEPTED, failure(UNREADABLE)))
+            return
+        order_id = str(message.order_id)
         self._calls[order_id] += 1
         fault = self._carrier.behaviour.fault(order_id, self._calls[order_id])
-        self._counters[service] += 1
-        self._counters[f"fault {fault}"] += 1
+        self._counters[form["serviceCode"]] += 1
+        self._counters[_FAULT_COUNTERS[fault]] += 1
         if fault is Fault.BROKEN:
-            return Answered(503, b"")
-        return await self._act(service, message, fault)
+            respond(Answered(503, b""))
+            return
+        deed = self._carrier.serve(form["serviceCode"], message, _now_ms(), answered=fault in LET_THROUGH)
+        if deed.entry is not None:
+            self._counters[_ENTRY_COUNTERS[type(deed.entry)]] += 1
+            self._book.add(deed.entry)
+        if fault is Fault.NONE:
+            self._book.when_durable(partial(respond, _answer(sf.ACCEPTED, deed.result)))
+        else:
+            task = asyncio.create_task(self._misbehave(fault, deed, respond))
+            self._misbehaving.add(task)
+            task.add_done_callback(self._misbehaving.discard)
 
-    async def _act(self, service: str, message: dict[str, Any], fault: Fault) -> Answered | None:
-        deed = self._carrier.serve(service, message, _now_ms())
-        if deed.entry:
-            entry = deed.entry(fault in {Fault.NONE, Fault.SLOW})
-            self._counters[type(entry).__name__.lower()] += 1
-            self._book.add(entry)
+    async def _misbehave(self, fault: Fault, deed: Deed, respond: Respond) -> None:
+        """Answer late, wrongly, or not at all, of what was done all the same."""
         await self._book.durable()
         match fault:
             case Fault.SLOW:
                 await asyncio.sleep(self._carrier.behaviour.slow_seconds)
+                respond(_answer(sf.ACCEPTED, deed.result))
             case Fault.LOST:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), LOST_SECONDS)
-                return None
+                respond(None)
             case Fault.DISCARDED:
-                return _answer(SYSTEM_ERROR)
-        return _answer(sf.ACCEPTED, deed.result)
+                respond(_answer(SYSTEM_ERROR))
 
-    def _refusal(self, form: dict[str, str]) -> str:
+    def _refusal(self, form: Mapping[str, str]) -> str:
         """Give the gateway's code against a request, or an empty text."""
-        if not all(form.get(name) for name in PARAMETERS):
+        if not all(map(form.get, PARAMETERS)):
             return MISSING
         if self._check_word and not _is_signed(form, self._check_word):
             return BAD_DIGEST
@@ -218,34 +234,15 @@ def _changed(behaviour: Behaviour, change: dict[str, Any]) -> Behaviour:
     return msgspec.convert({**msgspec.to_builtins(behaviour), **change}, Behaviour)
 
 
-def _form(body: bytes) -> dict[str, str]:
-    """Read a form; one that cannot be read is empty, so all its parameters are missing.
-
-    A form is ASCII in which only `%` and `+` stand for something else; Python's own parser takes ten times as long.
-    """
-    if b"\\" in body or not body.isascii():
-        return {}
-    try:
-        pairs = [pair.partition(b"=") for pair in body.replace(b"+", b" ").split(b"&")]
-        return {name.decode(): _unescaped(value) for name, _, value in pairs}
-    except UnicodeDecodeError:
-        return {}
-
-
-def _unescaped(value: bytes) -> str:
-    if b"%" not in value:
-        return value.decode()
-    return value.replace(b"%", b"\\x").decode("unicode_escape").encode("latin-1").decode()
-
-
-def _is_signed(form: dict[str, str], check_word: str) -> bool:
+def _is_signed(form: Mapping[str, str], check_word: str) -> bool:
     message = sf.url_encoded(form["msgData"].encode()).encode()
     return form["timestamp"].isdecimal() and sf.digest(message, int(form["timestamp"]), check_word) == form["msgDigest"]
 
 
-def _answer(code: str, result: str | None = None) -> Answered:
-    body = orjson.dumps({"apiErrorMsg": "", "apiResponseID": "", "apiResultCode": code, "apiResultData": result})
-    return Answered(200, body)
+def _answer(code: str, result: bytes = b"null") -> Answered:
+    """Put the business answer, a JSON text or null, into the gateway's envelope."""
+    envelope = b'{"apiErrorMsg":"","apiResponseID":"","apiResultCode":"%b","apiResultData":%b}'
+    return Answered(200, envelope % (code.encode(), result))
 
 
 def _now_ms() -> int:

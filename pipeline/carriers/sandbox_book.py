@@ -18,6 +18,7 @@ import msgspec
 from pipeline.errors import SetupError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from io import BufferedRandom
     from pathlib import Path
 
@@ -79,27 +80,33 @@ class Book:
     def __init__(self, file: BufferedRandom) -> None:
         self._file = file
         self._lines = bytearray()
-        self._group: list[asyncio.Future[None]] | None = None
-        """Who waits until what was added since the last write is on the disk. None: nothing was added."""
-        self._writing: list[asyncio.Future[None]] | None = None
+        self._group: list[Callable[[], None]] | None = None
+        """What is done once that which was added since the last write is on the disk. None: nothing was added."""
+        self._writing: list[Callable[[], None]] | None = None
         self._wanted = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, "book")
 
     def add(self, entry: AnyEntry) -> None:
         """Add an entry to the group that is written next."""
-        self._lines += _ENCODER.encode(entry)
+        _ENCODER.encode_into(entry, self._lines, -1)
         self._lines += b"\n"
         if self._group is None:
             self._group = []
             self._wanted.set()
 
+    def when_durable(self, then: Callable[[], None]) -> None:
+        """Do something once all that was added so far is on the disk: at once, if it is. It must not raise."""
+        group = self._writing if self._group is None else self._group
+        if group is None:
+            then()
+        else:
+            group.append(then)
+
     async def durable(self) -> None:
         """Wait until all that was added so far is on the disk."""
-        group = self._writing if self._group is None else self._group
-        if group is not None:
-            written = asyncio.get_running_loop().create_future()
-            group.append(written)
-            await written
+        written = asyncio.Event()
+        self.when_durable(written.set)
+        await written.wait()
 
     async def run(self) -> None:
         """Write group after group, each with one fsync. Raises OSError when the disk does not take one."""
@@ -110,10 +117,9 @@ class Book:
             lines, self._lines = self._lines, bytearray()
             self._writing, self._group = self._group, None
             await asyncio.get_running_loop().run_in_executor(self._writer, self._write, lines)
-            for written in self._writing or ():
-                if not written.done():
-                    written.set_result(None)
-            self._writing = None
+            written, self._writing = self._writing or (), None
+            for then in written:
+                then()
 
     def close(self) -> None:
         """Write what is left and let go of the file."""

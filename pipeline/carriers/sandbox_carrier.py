@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import heapq
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from pipeline.carriers import sf
@@ -13,7 +14,7 @@ from pipeline.carriers.sandbox_behaviour import draw
 from pipeline.carriers.sandbox_book import Accepted, AnyEntry, Cancelled, Moved, Refused, Reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pipeline.carriers.sandbox_behaviour import Behaviour
 
@@ -61,12 +62,32 @@ class Parcel:
         return not self.waybill_no
 
 
-class Deed(NamedTuple):
-    """What a service did: the business answer (`apiResultData`), and the entry to write before it is given."""
+Scalar = str | int | float | bool | None
 
-    result: str
-    entry: Callable[[bool], AnyEntry] | None = None
-    """From whether the answer is let through."""
+
+class Contact(msgspec.Struct, rename="camel"):
+    """What is read of a contact."""
+
+    contact_type: object = None
+    address: object = None
+
+
+class Message(msgspec.Struct, rename="camel"):
+    """What is read of a request's message (`msgData`), whatever is in it."""
+
+    order_id: object = None
+    deal_type: object = None
+    contact_info_list: list[Contact | list[Any] | Scalar] | dict[str, Any] | Scalar = None
+
+
+class Deed(msgspec.Struct):
+    """What a service did: the business answer, and the entry to write before it is given.
+
+    The answer is `apiResultData` as it stands in the envelope: JSON as a JSON text, with its quotes.
+    """
+
+    result: bytes
+    entry: AnyEntry | None = None
 
 
 class Carrier:
@@ -80,18 +101,18 @@ class Carrier:
         self.unreported = self._restore(entries)
         """The routes that no push was acknowledged for, as after a crash; in their order."""
 
-    def serve(self, service: str, message: dict[str, Any], now_ms: int) -> Deed:
-        """Do what a request wants."""
-        order_id = message.get("orderId")
+    def serve(self, service: str, message: Message, now_ms: int, *, answered: bool) -> Deed:
+        """Do what a request wants. `answered`: whether the answer is let through in time."""
+        order_id = message.order_id
         if not isinstance(order_id, str) or not order_id:
             return Deed(failure(ORDER_ID_MISSING))
         if service == sf.CREATE_ORDER:
-            return self._create(order_id, message, now_ms)
+            return self._create(order_id, message, now_ms, answered=answered)
         parcel = self.parcels.get(order_id)
         if parcel is None:
             return Deed(failure(NOT_FOUND))
         if service == sf.UPDATE_ORDER:
-            return self._cancel(parcel, message, now_ms)
+            return self._cancel(parcel, message, now_ms, answered=answered)
         return Deed(failure(CANCELLED) if parcel.cancelled else _found(parcel))
 
     def advance(self, now_ms: int) -> list[Moved]:
@@ -106,33 +127,29 @@ class Carrier:
                 self._schedule(parcel)
         return moves
 
-    def _create(self, order_id: str, message: dict[str, Any], now_ms: int) -> Deed:
-        if not _receiver_address(message):
+    def _create(self, order_id: str, message: Message, now_ms: int, *, answered: bool) -> Deed:
+        if not _has_address(message):
             return Deed(failure(RECEIVER_MISSING))
         if order_id in self.parcels:
             return Deed(failure(sf.DUPLICATE_ORDER))
         if self.behaviour.refuses(order_id):
             parcel = self.parcels[order_id] = Parcel(order_id, "", now_ms)
-            return Deed(_found(parcel), lambda answered: Refused(at=now_ms, order_id=order_id, answered=answered))
+            return Deed(_found(parcel), Refused(at=now_ms, order_id=order_id, answered=answered))
         number = f"SF{FIRST_WAYBILL + len(self.parcels)}"
         parcel = self.parcels[order_id] = Parcel(order_id, number, now_ms)
         self._schedule(parcel)
-        return Deed(
-            _found(parcel),
-            lambda answered: Accepted(at=now_ms, order_id=order_id, waybill_no=number, answered=answered),
-        )
+        return Deed(_found(parcel), Accepted(at=now_ms, order_id=order_id, waybill_no=number, answered=answered))
 
-    def _cancel(self, parcel: Parcel, message: dict[str, Any], now_ms: int) -> Deed:
-        if str(message.get("dealType")) != str(sf.CANCEL):
+    def _cancel(self, parcel: Parcel, message: Message, now_ms: int, *, answered: bool) -> Deed:
+        if str(message.deal_type) != str(sf.CANCEL):
             return Deed(failure(BAD_DEAL_TYPE))
         if parcel.cancelled:
             return Deed(failure(CANCELLED))
         if parcel.step > 0:
             return Deed(failure(CONFIRMED_OR_CANCELLED))
         parcel.cancelled = True
-        order_id = parcel.order_id
-        done = _success({"orderId": order_id, "waybillNoInfoList": _waybills(parcel), "resStatus": sf.CANCEL})
-        return Deed(done, lambda answered: Cancelled(at=now_ms, order_id=order_id, answered=answered))
+        entry = Cancelled(at=now_ms, order_id=parcel.order_id, answered=answered)
+        return Deed(_fill(_CANCEL_DONE, parcel), entry)
 
     def _schedule(self, parcel: Parcel) -> None:
         if parcel.step < len(STEPS):
@@ -177,33 +194,44 @@ def _route(parcel: Parcel) -> Moved:
     )
 
 
-def _receiver_address(message: dict[str, Any]) -> bool:
-    contacts = message.get("contactInfoList")
+def _has_address(message: Message) -> bool:
+    contacts = message.contact_info_list
     if not isinstance(contacts, list):
         return False
-    receivers = [
-        contact for contact in contacts if isinstance(contact, dict) and contact.get("contactType") == sf.RECEIVER
-    ]
-    return any(receiver.get("address") for receiver in receivers)
+    return any(
+        contact.address for contact in contacts if isinstance(contact, Contact) and contact.contact_type == sf.RECEIVER
+    )
 
 
-def _waybills(parcel: Parcel) -> list[dict[str, Any]]:
-    return [{"waybillType": 1, "waybillNo": parcel.waybill_no}]
-
-
-def _found(parcel: Parcel) -> str:
+def _found(parcel: Parcel) -> bytes:
     """Answer a create or a search."""
-    order: dict[str, Any] = {"orderId": parcel.order_id, "originCode": "571", "destCode": "755"}
-    if parcel.refused:
-        return _success({**order, "filterResult": 3, "remark": "1", "waybillNoInfoList": None})
-    return _success({**order, "filterResult": 2, "remark": None, "waybillNoInfoList": _waybills(parcel)})
+    return _fill(_OUT_OF_RANGE if parcel.refused else _DELIVERED, parcel)
 
 
-def _success(message: dict[str, Any]) -> str:
-    return orjson.dumps({"success": True, "errorCode": sf.DONE, "errorMsg": None, "msgData": message}).decode()
+def _fill(answer: tuple[bytes, ...], parcel: Parcel) -> bytes:
+    """Put a parcel's numbers between the parts of an answer. A text within a text is escaped twice."""
+    order_id = orjson.dumps(orjson.dumps(parcel.order_id).decode())[3:-3]
+    return b"".join((answer[0], order_id, answer[1], parcel.waybill_no.encode(), answer[2]))
+
+
+def _parts(order: dict[str, Any]) -> tuple[bytes, ...]:
+    """Give an answer to what succeeded, in parts: `~` stands for the order number and for the waybill's."""
+    done = {"success": True, "errorCode": sf.DONE, "errorMsg": None, "msgData": order}
+    return tuple(_as_text(done).split(b"~"))
+
+
+def _as_text(result: dict[str, Any]) -> bytes:
+    return orjson.dumps(orjson.dumps(result).decode())
+
+
+_PLACES = {"orderId": "~", "originCode": "571", "destCode": "755"}
+_WAYBILLS = [{"waybillType": 1, "waybillNo": "~"}]
+_DELIVERED = _parts({**_PLACES, "filterResult": 2, "remark": None, "waybillNoInfoList": _WAYBILLS})
+_OUT_OF_RANGE = (*_parts({**_PLACES, "filterResult": 3, "remark": "1", "waybillNoInfoList": None}), b"")
+_CANCEL_DONE = _parts({"orderId": "~", "waybillNoInfoList": _WAYBILLS, "resStatus": sf.CANCEL})
 
 
 @functools.cache
-def failure(code: str) -> str:
+def failure(code: str) -> bytes:
     """Give the answer that names one of the known errors."""
-    return orjson.dumps({"success": False, "errorCode": code, "errorMsg": TEXTS[code], "msgData": None}).decode()
+    return _as_text({"success": False, "errorCode": code, "errorMsg": TEXTS[code], "msgData": None})

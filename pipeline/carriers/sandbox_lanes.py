@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from aiohttp.web import Server
 
+    Respond = Callable[["Answered | None"], None]
+
 REQUEST_BYTES_MAX = 1024 * 1024
+HEAD_BYTES_MAX = 4096
+"""A longer head is not a plain one."""
+HEADS_MAX = 1024
+"""Heads that are kept as they were read: a caller's differ in the length of the form alone."""
 PIPELINED_BYTES_MAX = 256 * 1024
 """Sent before the answer to what was sent before it. Who sends more is hung up on."""
 STOP_SECONDS = 5.0
@@ -32,33 +40,44 @@ class Answered(NamedTuple):
 
 
 class Lanes:
-    """The connections. `answer` is given each form and says what to answer with, or None: hang up."""
+    """The connections. `answer` is given each form, and what to respond with: an answer, or None to hang up."""
 
-    def __init__(self, path: str, answer: Callable[[bytes], Awaitable[Answered | None]]) -> None:
+    def __init__(self, path: str, answer: Callable[[bytes, Respond], None]) -> None:
         self.start = f"POST {path} HTTP/1.1\r\n".encode("ascii")
         self.answer = answer
         self.open: set[_Lane] = set()
-        self.loop = asyncio.get_running_loop()
+        self.busy: set[_Lane] = set()
+        self._rested = asyncio.Event()
 
     def protocols(self, server: Server) -> Callable[[], asyncio.Protocol]:
         """Give the function that makes a connection's protocol; `server` takes what is not plain."""
         return lambda: _Lane(self, server)
 
+    def rest(self, lane: _Lane) -> None:
+        """Note that a connection's call has ended, or that nobody waits for it any more."""
+        self.busy.discard(lane)
+        if not self.busy:
+            self._rested.set()
+
     async def close(self) -> None:
         """Let the calls in hand finish, and hang up."""
-        calls = [lane.call for lane in self.open if lane.call is not None]
-        if calls:
-            await asyncio.wait(calls, timeout=STOP_SECONDS)
+        self._rested.clear()
+        if self.busy:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._rested.wait(), STOP_SECONDS)
         for lane in tuple(self.open):
             lane.transport.close()
 
 
 class _Lane(asyncio.Protocol):
+    """A connection. One form is in hand at a time, and none while its answers are not read."""
+
     def __init__(self, lanes: Lanes, server: Server) -> None:
-        self.call: asyncio.Task[None] | None = None
         self._lanes = lanes
         self._server = server
         self._received = b""
+        self._is_taking = False
+        self._is_unread = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -66,49 +85,72 @@ class _Lane(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._lanes.open.discard(self)
+        self._lanes.rest(self)
+
+    def pause_writing(self) -> None:
+        self._is_unread = True
+
+    def resume_writing(self) -> None:
+        self._is_unread = False
+        self._take()
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        if self.call is None:
-            self._take()
-        elif len(self._received) > PIPELINED_BYTES_MAX:
+        self._received = self._received + data if self._received else data
+        self._take()
+        if len(self._received) > PIPELINED_BYTES_MAX and (self._is_unread or self in self._lanes.busy):
             self.transport.abort()
 
     def _take(self) -> None:
-        """Take up the next form, if one is there whole."""
-        received = self._received
+        """Take up form after form. One that is answered at once comes back to here: no call within a call."""
+        if self._is_taking:
+            return
+        self._is_taking = True
+        while self._received and not self._is_unread and self not in self._lanes.busy:
+            if not self._take_one():
+                break
+        self._is_taking = False
+
+    def _take_one(self) -> bool:
+        """Take up the next form, or wait for the rest of it. Says whether it was there whole."""
+        received, plain = self._received, self._lanes.start
         start = received.find(_END) + len(_END)
-        length = _form_bytes(received[:start], self._lanes.start)
+        if start < len(_END) and plain.startswith(received[: len(plain)]) and len(received) < HEAD_BYTES_MAX:
+            return False
+        length = _form_bytes(received[:start], plain) if start <= HEAD_BYTES_MAX else None
         if length is None or length > REQUEST_BYTES_MAX:
             self._hand_over()
-        elif len(received) >= start + length:
-            self._received = received[start + length :]
-            self.call = self._lanes.loop.create_task(self._serve(received[start : start + length]))
+            return False
+        end = start + length
+        if len(received) < end:
+            return False
+        self._received = received[end:]
+        self._lanes.busy.add(self)
+        self._lanes.answer(received[start:end], self._respond)
+        return True
 
-    async def _serve(self, form: bytes) -> None:
-        answered = None
-        try:
-            answered = await self._lanes.answer(form)
-        finally:
-            self.call = None
-            if answered is None:
-                self.transport.close()
-        if answered is not None:
-            self.transport.write(
-                b"HTTP/1.1 %d \r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
-                % (answered.status, len(answered.body), answered.body)
-            )
-            if self._received:
-                self._take()
+    def _respond(self, answered: Answered | None) -> None:
+        self._lanes.rest(self)
+        if self.transport.is_closing():
+            return
+        if answered is None:
+            self.transport.close()
+            return
+        self.transport.write(
+            b"HTTP/1.1 %d \r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+            % (answered.status, len(answered.body), answered.body)
+        )
+        self._take()
 
     def _hand_over(self) -> None:
         self._lanes.open.discard(self)
         protocol = self._server()
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
-        protocol.data_received(self._received)
+        received, self._received = self._received, b""
+        protocol.data_received(received)
 
 
+@lru_cache(HEADS_MAX)
 def _form_bytes(head: bytes, start: bytes) -> int | None:
     """Give the length of the form that a head announces, or None for a head that is not a plain one."""
     if not head.startswith(start):
