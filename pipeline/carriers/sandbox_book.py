@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 GROUP_SECONDS = 0.005
 """Entries of that long share one fsync."""
+BUSY_ENTRIES, BUSY_GROUP_SECONDS = 8, 0.02
+"""After a group of so many entries the next one takes that long: a group costs as much CPU as five calls."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=str.lower):
@@ -80,27 +81,25 @@ class Book:
     def __init__(self, file: BufferedRandom) -> None:
         self._file = file
         self._lines = bytearray()
-        self._group: list[Callable[[], None]] | None = None
-        """What is done once that which was added since the last write is on the disk. None: nothing was added."""
-        self._writing: list[Callable[[], None]] | None = None
+        self._entries = 0
+        """Entries that are not known to be on the disk."""
+        self._group: list[Callable[[], None]] = []
+        """What is done once all that was added is on the disk."""
         self._wanted = asyncio.Event()
-        self._writer = ThreadPoolExecutor(1, "book")
 
     def add(self, entry: AnyEntry) -> None:
         """Add an entry to the group that is written next."""
         _ENCODER.encode_into(entry, self._lines, -1)
         self._lines += b"\n"
-        if self._group is None:
-            self._group = []
-            self._wanted.set()
+        self._entries += 1
+        self._wanted.set()
 
     def when_durable(self, then: Callable[[], None]) -> None:
         """Do something once all that was added so far is on the disk: at once, if it is. It must not raise."""
-        group = self._writing if self._group is None else self._group
-        if group is None:
-            then()
+        if self._entries:
+            self._group.append(then)
         else:
-            group.append(then)
+            then()
 
     async def durable(self) -> None:
         """Wait until all that was added so far is on the disk."""
@@ -109,28 +108,32 @@ class Book:
         await written.wait()
 
     async def run(self) -> None:
-        """Write group after group, each with one fsync. Raises OSError when the disk does not take one."""
+        """Write group after group, each with one fsync. Raises OSError when the disk does not take one.
+
+        The loop waits for the disk, as every answer would anyway: a thread for that costs more CPU than the fsync.
+        """
+        pause = GROUP_SECONDS
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(GROUP_SECONDS)
-            self._wanted.clear()
-            lines, self._lines = self._lines, bytearray()
-            self._writing, self._group = self._group, None
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._write, lines)
-            written, self._writing = self._writing or (), None
-            for then in written:
+            await asyncio.sleep(pause)
+            pause = GROUP_SECONDS if self._entries < BUSY_ENTRIES else BUSY_GROUP_SECONDS
+            self._write()
+            group, self._group = self._group, []
+            for then in group:
                 then()
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
-        self._writer.submit(self._write, self._lines).result()
-        self._writer.shutdown()
+        self._write()
         self._file.close()
 
-    def _write(self, lines: bytearray) -> None:
+    def _write(self) -> None:
+        lines, self._lines = self._lines, bytearray()
         self._file.write(lines)
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._entries = 0
+        self._wanted.clear()
 
 
 def open_book(path: Path) -> tuple[Book, list[AnyEntry]]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,32 +98,71 @@ def test_one_that_waits_no_longer_leaves_the_others_waiting(tmp_path: Path) -> N
     asyncio.run(writing())
 
 
-def test_what_is_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk_may_go_on, disk_is_asked = threading.Event(), threading.Event()
+def test_nothing_is_done_before_the_disk_has_what_it_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
     fsync = os.fsync
 
-    def slow_fsync(file: int) -> None:
-        disk_is_asked.set()
-        disk_may_go_on.wait()
+    def noted_fsync(file: int) -> None:
         fsync(file)
+        steps.append(f"{len(lines(tmp_path / 'book'))} on the disk")
 
-    monkeypatch.setattr(os, "fsync", slow_fsync)
+    monkeypatch.setattr(os, "fsync", noted_fsync)
 
     async def writing() -> None:
         book, _ = open_book(tmp_path / "book")
+        book.when_durable(lambda: steps.append("nothing to wait for"))
         running = asyncio.create_task(book.run())
-        book.add(ENTRIES[0])
-        await asyncio.to_thread(disk_is_asked.wait)
-        waiting = asyncio.create_task(book.durable())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        disk_may_go_on.set()
-        await waiting
+        for number, entry in enumerate(ENTRIES, 1):
+            book.add(entry)
+            book.when_durable(lambda number=number: steps.append(f"then {number}"))  # type: ignore[misc]
+        await book.durable()
         running.cancel()
         book.close()
 
     asyncio.run(writing())
-    assert read(tmp_path / "book") == ENTRIES[:1]
+    assert steps[:2] == ["nothing to wait for", "5 on the disk"]
+    assert steps[2:7] == [f"then {number}" for number in range(1, 6)]
+
+
+def test_what_is_added_while_answers_are_given_is_written_next(tmp_path: Path) -> None:
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        running = asyncio.create_task(book.run())
+        again = asyncio.Event()
+
+        def answer() -> None:
+            book.add(ENTRIES[1])
+            book.when_durable(again.set)
+
+        book.add(ENTRIES[0])
+        book.when_durable(answer)
+        await again.wait()
+        assert len(lines(tmp_path / "book")) == len(ENTRIES[:2])
+        running.cancel()
+        book.close()
+
+    asyncio.run(writing())
+
+
+def test_a_disk_that_takes_nothing_ends_the_writing_and_answers_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    async def writing() -> None:
+        book, _ = open_book(tmp_path / "book")
+        book.add(ENTRIES[0])
+        book.when_durable(lambda: pytest.fail("answered"))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="no space left"):
+                await book.run()
+        book.when_durable(lambda: pytest.fail("answered"))
+        book.close()
+
+    asyncio.run(writing())
+    assert len(lines(tmp_path / "book")) == 1
 
 
 @pytest.mark.parametrize(
