@@ -21,6 +21,7 @@ from agents.reservation import RESERVATION
 from loadtest.options import at_least, writable, write_json
 from loadtest.showing import console
 from pipeline.domain.commands import PlaceHold, ReceiveStock, RegisterWarehouse
+from pipeline.domain.events import HoldPlaced
 from pipeline.domain.orders import ShipTo, SkuUnits
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.stage import Record
@@ -113,8 +114,8 @@ def measure(skus: int, holds: int, seed: int) -> Cost:
     finally:
         gc.enable()
     tenth = max(1, len(spent) // 10)
-    if stage.events["HoldPlaced"] != holds:
-        message = f"{stage.events['HoldPlaced']} of {holds} holds were placed"
+    if stage.events[HoldPlaced] != holds:
+        message = f"{stage.events[HoldPlaced]} of {holds} holds were placed"
         raise SettingsError(message)
     return Cost(
         skus=skus,

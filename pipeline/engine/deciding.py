@@ -20,7 +20,7 @@ from pipeline.engine.outputs import (
 from pipeline.errors import EngineError, PoisonError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.domain.commands import Command
     from pipeline.engine.stage import DecidingStage, Record, Stage
@@ -41,17 +41,17 @@ class Deciding:
 
     def __init__(self, stage: DecidingStage, produce: Any, dead_letters_in_a_row_max: int) -> None:  # noqa: ANN401  C code
         self.stage = stage
-        self.events: Counter[str] = Counter()
+        self.events: Counter[type[Event]] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.produce = produce
         self._dead_letters_in_a_row_max = dead_letters_in_a_row_max
-        self._routes = routes(stage)
+        self._routes: Mapping[type, tuple[str, str]] = routes(stage)
         self._batch_seconds = metrics.BATCH_SECONDS.labels(stage.name)
 
     def run(self, tables: PartitionTables, records: Iterable[Record]) -> None:
         """Process a batch of one partition, in order."""
         started = time.perf_counter()
-        decode = self.stage.decode
+        decode, paged = self.stage.decode, tables.paged
         for record in records:
             try:
                 commands = decode(record)
@@ -63,13 +63,15 @@ class Deciding:
                 if command.at > tables.watermark_ms:
                     tables.advance(command.at, record.timestamp_ms)
             self._answer(tables.state, record.source, commands)
-            tables.turn_pages()
+            if paged:
+                tables.turn_pages()
         self._batch_seconds.observe(time.perf_counter() - started)
 
     def count(self) -> None:
         """Count what was emitted since the last commit, now that it is visible."""
         name = self.stage.name
-        for event, number in self.events.items():
+        for kind, number in self.events.items():
+            event = kind.__name__
             metrics.EVENTS.labels(name, event).inc(number)
             if event in HOLD_OUTCOMES:
                 metrics.HOLDS.labels(HOLD_OUTCOMES[event]).inc(number)
@@ -80,21 +82,25 @@ class Deciding:
 
     def _answer(self, state: object, cause: str, commands: Iterable[Any]) -> None:
         """Decide on the commands of one record, and emit the answers."""
-        stage, produce, routes = self.stage, self.produce, self._routes
+        decide, evolve, produce, routes = self.stage.decide, self.stage.evolve, self.produce, self._routes
         index = 0
         for command in commands:
-            for answer in stage.decide(state, command):
-                if isinstance(answer, Event):
-                    stage.evolve(state, answer)
-                    value = event_json(event_prefix(stage.name, cause, index), answer)
+            for answer in decide(state, command):
+                route = routes.get(type(answer))
+                if route is not None:
+                    topic, key = route
+                    produce(topic, encode_json(answer), getattr(answer, key))
+                elif isinstance(answer, Event):
+                    evolve(state, answer)
+                    value = event_json(event_prefix(self.stage.name, cause, index), answer)
                     produce(ORDER_EVENTS, value, answer.order_id)
-                    self.events[type(answer).__name__] += 1
+                    self.events[type(answer)] += 1
                     index += 1
                 elif isinstance(answer, Note):
-                    stage.evolve(state, answer)
+                    evolve(state, answer)
                 else:
-                    topic, key = routes[type(answer)]
-                    produce(topic, encode_json(answer), getattr(answer, key))
+                    message = f"{self.stage.name}: no topic is named for {type(answer).__name__}"
+                    raise EngineError(message)
 
     def _bury(self, tables: PartitionTables, record: Record, error: PoisonError) -> None:
         """Write a dead letter. Too many in a row are a bad deploy, not bad records: the worker stops."""

@@ -21,7 +21,7 @@ from pipeline.engine.pages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from pipeline.topics import Table
 
@@ -31,6 +31,8 @@ SHORT_CHARACTERS = KEY_BYTES_MAX // 4
 """A shorter key fits into a page, whatever its characters are: a restore need not pack it to know."""
 GONE = b"\xc0"
 """The value of an entry that was dropped while a page still has it: MessagePack's nil."""
+Change = tuple[bytes, bytes | None]
+"""A changelog record: its key, and its value or nothing."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -86,23 +88,33 @@ class LiveTable(Memory[Any]):
         """Put an entry as it was in the changelog."""
         dict.__setitem__(self, key, self._decode(value))
 
-    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+    def changes(self) -> Sequence[Change]:
         """Give the changelog records of the entries that changed since the last call."""
-        prefix = self.prefix
-        for key in self.changed:
-            value = dict.get(self, key)
-            yield (prefix + key).encode(), None if value is None else _encode(value)
+        if not self.changed:
+            return ()
+        prefix, get = self.prefix, super().get
+        found = [
+            ((prefix + key).encode(), self._gone_value(key) if (value := get(key)) is None else _encode(value))
+            for key in self.changed
+        ]
         self.changed.clear()
+        return found
+
+    def _gone_value(self, _key: str) -> bytes | None:
+        """Give what the changelog has of an entry that was dropped."""
+        return None
 
 
 class PagedTable(LiveTable):
     """A table whose settled entries move to pages. An entry outside the pages shadows one inside.
 
-    `changed` and `settled` are in the order of the last write, which is the order of the changelog: so a restored table
-    turns its pages at the same records as the one that it was restored from.
+    Most entries are written several times before anybody must know whether they are settled, so a write only puts its
+    key into `written`, and `sort_written` sorts these into `changed` and `settled`. All three are in the order of the
+    last write, which is the order of the changelog: so a restored table turns its pages at the same records as the one
+    that it was restored from.
     """
 
-    __slots__ = ("_filter", "_gone", "_is_settled", "page_changes", "page_entries", "pages", "settled")
+    __slots__ = ("_filter", "_gone", "_is_settled", "page_changes", "page_entries", "pages", "settled", "written")
 
     def __init__(self, table: Table, page_entries: int) -> None:
         super().__init__(table)
@@ -116,13 +128,14 @@ class PagedTable(LiveTable):
         self.pages: dict[int, Page] = {}
         self.page_changes: dict[int, Page | None] = {}
         self.settled: dict[str, None] = {}
+        self.written: dict[str, None] = {}
 
     # --- reading ---
 
     def get(self, key: str, default: object = None) -> Any:  # noqa: ANN401  the table's value type
         """Give an entry, wherever it is."""
         value = dict.get(self, key)
-        if value is None:
+        if value is None and self.pages:
             value = self._in_pages(key)
         return default if value is None else value
 
@@ -157,24 +170,40 @@ class PagedTable(LiveTable):
     def __setitem__(self, key: str, value: object) -> None:
         """Put a whole new value."""
         dict.__setitem__(self, key, value)
+        written = self.written
+        if key in written:
+            del written[key]  # what is written again goes to the end
+        written[key] = None
         if self._gone:
             self._gone.discard(key)
-        self._note(key, settled=self._is_settled(value))
 
     def __delitem__(self, key: str) -> None:
         """Drop an entry, here and in the changelog. A page that has it is shadowed."""
         dict.pop(self, key, None)
-        is_paged = self._in_pages(key) is not None
-        if is_paged:
+        if self._in_pages(key) is not None:
             self._gone.add(key)
-        self._note(key, settled=is_paged)
+        self.written.pop(key, None)
+        self.written[key] = None
 
-    def _note(self, key: str, *, settled: bool) -> None:
-        self.changed.pop(key, None)
-        self.changed[key] = None
-        self.settled.pop(key, None)
-        if settled:
-            self.settled[key] = None
+    def sort_written(self) -> None:
+        """Take note of which written entries are settled by now."""
+        changed, settled, get = self.changed, self.settled, super().get
+        for key in self.written:
+            changed.pop(key, None)
+            changed[key] = None
+            settled.pop(key, None)
+            value = get(key)
+            if key in self._gone if value is None else self._is_settled(value):
+                settled[key] = None
+        self.written.clear()
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether a page is to be turned."""
+        if len(self.settled) + len(self.written) < self.page_entries:
+            return False
+        self.sort_written()
+        return len(self.settled) >= self.page_entries
 
     def restore(self, key: str, value: bytes) -> None:
         """Put an entry as it was in the changelog."""
@@ -189,11 +218,13 @@ class PagedTable(LiveTable):
         ):
             self.settled[key] = None
 
-    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+    def changes(self) -> Sequence[Change]:
         """Give the changelog records of the entries that changed since the last call."""
-        for name, value in super().changes():
-            is_gone = value is None and self._gone and name.decode()[len(self.prefix) :] in self._gone
-            yield name, GONE if is_gone else value
+        self.sort_written()
+        return super().changes()
+
+    def _gone_value(self, key: str) -> bytes | None:
+        return GONE if key in self._gone else None
 
     # --- pages ---
 

@@ -99,7 +99,7 @@ class PartitionTables:
         Called after each record: so what is remembered at a record follows from the records before it alone.
         """
         for table in self.paged:
-            if len(table.settled) >= table.page_entries:
+            if table.is_full:
                 table.turn_page(self.watermark_ms, max(self.watermark_ms, self.latest_ms))
 
     # --- the changelog ---
@@ -152,7 +152,7 @@ class PartitionTables:
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Give the changelog records since the last call, the checkpoint last."""
-        yield from chain.from_iterable(table.changes() for table in self.tables)
+        yield from chain.from_iterable([table.changes() for table in self.tables])
         for table in self.paged:
             for number, page in table.page_changes.items():
                 yield (
