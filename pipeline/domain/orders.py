@@ -176,4 +176,4 @@ def units_to_ship(order: Order) -> tuple[SkuUnits, ...]:
     for line in order.lines:
         if line.quantity > 0:
             units[line.merchant_sku] = units.get(line.merchant_sku, 0) + line.quantity
-    return tuple(SkuUnits(sku, units[sku]) for sku in sorted(units))
+    return tuple([SkuUnits(sku, units[sku]) for sku in sorted(units)])

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "decide", "evolve"]
 
+UNSAID = Parked()
 Answers = Sequence[Changing | Creating | Parking | Reviewing | Timely | Event | Note | RequestReview]
 
 
@@ -86,7 +87,7 @@ def _see(state: State, command: SubmitOrder) -> Answers:
     """Take an order that a shop shows."""
     seen = state.orders.get(command.order.internal_order_id)
     if seen is None:
-        return create(state, command, Parked())
+        return create(state, command, UNSAID)
     return create(state, command, seen.rest) if isinstance(seen.rest, Parked) else show_again(state, command, seen)
 
 

@@ -7,7 +7,10 @@ unless the other is cancelled. Where there is no receiver key, nothing is suspec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from pipeline.domain import reasons
 from pipeline.domain.commands import RequestReview
@@ -22,8 +25,6 @@ from pipeline.domain.rules.active import ACTIVE
 from pipeline.domain.rules.book import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pipeline.domain.dedup.state import State
     from pipeline.domain.dedup.values import Waiting
     from pipeline.domain.orders import Order
@@ -50,7 +51,7 @@ class Doubt(NamedTuple):
     twin: str = ""
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True, gc=False):
     """What an order is looked at for: new ones for everything, changed ones for what may have changed."""
 
     at: int
@@ -65,12 +66,12 @@ class Look(NamedTuple):
     """Orders that are suspected no more. Others that are came after the one that is looked at again."""
 
 
-class Finding(NamedTuple):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What is found of an order: reasons to hold it, what rules ask for beside that, and the gate to stock, if any."""
 
-    doubts: list[Doubt]
-    remarks: list[OrderRuleMatched]
-    stock_gate: str
+    doubts: Sequence[Doubt]
+    remarks: Sequence[OrderRuleMatched] = ()
+    stock_gate: str = ""
 
 
 def examine(state: State, waiting: Waiting, look: Look, approved: Sequence[str]) -> Finding:
@@ -78,7 +79,7 @@ def examine(state: State, waiting: Waiting, look: Look, approved: Sequence[str])
     found = [doubt for doubt in _own(state, waiting, look) if doubt.rules[0] not in approved]
     order, envelope, active = waiting.order, waiting.envelope, state.rulebook.get(ACTIVE)
     if active is None or order is None or envelope is None:
-        return Finding(found, [], "")
+        return Finding(found)
     matches = rules.evaluate(active, order, envelope)
     held = [match for match in matches if match.action is Action.HOLD and match.rule_id not in approved]
     by_reason = dict.fromkeys(match.reason for match in held)
@@ -110,40 +111,43 @@ def _remark(match: Match, order: Order, look: Look) -> OrderRuleMatched:
     )
 
 
-def _own(state: State, waiting: Waiting, look: Look) -> Iterator[Doubt]:
+def _own(state: State, waiting: Waiting, look: Look) -> list[Doubt]:
     """Give dedup's own doubts."""
-    order = waiting.order
+    order, found = waiting.order, list[Doubt]()
     if order is None:
-        return
+        return found
     if not order.receiver_key and not order.buyer_id:
-        yield _doubt(reasons.MISSING_CUSTOMER, "the order names neither a buyer nor a receiver")
+        found.append(_doubt(reasons.MISSING_CUSTOMER, "the order names neither a buyer nor a receiver"))
     forgotten_ms = state.orders.forgotten_ms
     if look.is_new and forgotten_ms and order.created_at <= forgotten_ms + AHEAD_MS_MAX:
         evidence = "the order is older than what is remembered: it may have been fulfilled already"
-        yield _doubt(reasons.TOO_OLD, evidence)
+        found.append(_doubt(reasons.TOO_OLD, evidence))
     if not waiting.units:
-        yield _doubt(reasons.NOTHING_TO_SHIP, f"none of its {len(order.lines)} lines needs stock")
+        found.append(_doubt(reasons.NOTHING_TO_SHIP, f"none of its {len(order.lines)} lines needs stock"))
     if look.for_twins and order.receiver_key:
-        yield from _twin(state, waiting, order, look)
+        found += _twin(state, waiting, order, look)
+    return found
 
 
 def _doubt(reason: str, evidence: str, twin: str = "") -> Doubt:
     return Doubt(reason, (BUILT_IN + reason,), BUILT_IN_VERSION, evidence, twin=twin)
 
 
-def _twin(state: State, waiting: Waiting, order: Order, look: Look) -> Iterator[Doubt]:
+def _twin(state: State, waiting: Waiting, order: Order, look: Look) -> tuple[Doubt, ...]:
     """Find another order of this receiver that may be the same one."""
     receiver = state.receivers.get(f"{waiting.pool}|{order.receiver_key}")
+    if receiver is None:
+        return ()
     ours = {unit.sku for unit in waiting.units}
-    for other in receiver.recent if receiver is not None else ():
+    for other in receiver.recent:
         apart = abs(order.created_at - other.created_at)
         if apart > DUPLICATE_WITHIN_MS or _is_no_twin(state, order, other.order_id, look):
             continue
         common = ours.intersection(other.skus.split("\n"))
         if common:
             evidence = f"order {other.order_id} of this receiver has {min(common)} too, {apart // 1000} s apart"
-            yield _doubt(reasons.SUSPECTED_DUPLICATE, evidence, other.order_id)
-            return
+            return (_doubt(reasons.SUSPECTED_DUPLICATE, evidence, other.order_id),)
+    return ()
 
 
 def _is_no_twin(state: State, order: Order, other_id: str, look: Look) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from pipeline.domain import reasons
@@ -12,7 +13,7 @@ from pipeline.domain.dedup.doubts import BUILT_IN, LIFTED_BY_CHANGE, Look, exami
 from pipeline.domain.dedup.field_changes import buyer_token, ship_to_of, values_of
 from pipeline.domain.dedup.notes import DeadlineNoted, OrderKept, OrderNoted
 from pipeline.domain.dedup.state import UNPAID
-from pipeline.domain.dedup.values import Review, Seen, Standing, Waiting, address_sum, goods_sum
+from pipeline.domain.dedup.values import AWAIT_PAY, PAID, Review, Seen, Standing, Waiting, address_sum, goods_sum
 from pipeline.domain.events import CancelRequested, OrderCancelled, OrderHeldForReview, OrderPaid, RefundDue
 from pipeline.domain.order_events import CancelConfirmed, OrderReleased, OrderRuleMatched, ReviewReleased
 from pipeline.domain.orders import SubPool, units_to_ship
@@ -44,7 +45,7 @@ Answer = (
 )
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """An order that waits, as it is by now: its review, less the holds that were lifted, and whether it is paid."""
 
     order_id: str
@@ -86,9 +87,9 @@ def go_on(state: State, step: Step) -> list[Answer]:
     """Take an order on as far as it may go: hold it for what is found now, let go of what is found no more."""
     order_id, seen, at = step.order_id, step.seen, step.look.at
     answers: list[Answer] = []
-    was_waiting = seen.standing is Standing.AWAIT_PAY
+    was_waiting = seen.standing is AWAIT_PAY
     if step.pays is not None:
-        to = Standing.PAID if was_waiting else Standing.IN_REVIEW
+        to = PAID if was_waiting else Standing.IN_REVIEW
         answers.append(
             OrderPaid(
                 order_id=order_id,
@@ -99,26 +100,35 @@ def go_on(state: State, step: Step) -> list[Answer]:
             )
         )
     finding = examine(state, step.waiting, step.look, step.review.approved)
-    found: dict[str, Doubt] = {}
-    for doubt in finding.doubts:
-        found.setdefault(doubt.reason, doubt)
     answers += finding.remarks
-    lifted = [hold for hold in step.review.holds if _is_lifted(hold, step.look, found.get(hold.reason))]
-    stay = {hold.reason for hold in step.review.holds if hold not in lifted}
-    new = [doubt for doubt in found.values() if doubt.reason not in stay]
-    is_held = bool(new or stay)
-    answers += [released(hold, order_id, at) for hold in lifted]
+    new: list[Doubt] = []
+    is_held = False
+    if finding.doubts or step.review.holds:
+        new, lifted, is_held = _compared(step, finding)
+        answers += [released(hold, order_id, at) for hold in lifted]
     if is_held or not step.paid:
         answers += _wait(state, step, finding, is_held=is_held)
     if new:
-        from_state = Standing.PAID if was_waiting and step.pays is not None else seen.standing
+        from_state = PAID if was_waiting and step.pays is not None else seen.standing
         answers += hold_for_review(state, step.waiting, new, step.look, from_state)
     if is_held:
         return answers
     if not was_waiting:
-        to = Standing.PAID if step.paid else Standing.AWAIT_PAY
+        to = PAID if step.paid else AWAIT_PAY
         answers.append(OrderReleased(order_id=order_id, at=at, to_state=to))
     return answers + (_send_on(step, finding) if step.paid else [])
+
+
+def _compared(step: Step, finding: Finding) -> tuple[list[Doubt], list[ReviewHold], bool]:
+    """Give what is doubted anew, the holds whose cause is gone, and whether anything holds the order."""
+    found: dict[str, Doubt] = {}
+    for doubt in finding.doubts:
+        found.setdefault(doubt.reason, doubt)
+    holds = step.review.holds
+    lifted = [hold for hold in holds if _is_lifted(hold, step.look, found.get(hold.reason))]
+    stay = {hold.reason for hold in holds if hold not in lifted}
+    new = [doubt for doubt in found.values() if doubt.reason not in stay]
+    return new, lifted, bool(new or stay)
 
 
 def _is_lifted(hold: ReviewHold, look: Look, found: Doubt | None) -> bool:

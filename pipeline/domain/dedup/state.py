@@ -22,6 +22,8 @@ from pipeline.domain.dedup.notes import (
 from pipeline.domain.dedup.refund_state import RefundEvent
 from pipeline.domain.dedup.review_state import ReviewEvent
 from pipeline.domain.dedup.values import (
+    AWAIT_PAY,
+    PAID,
     Parked,
     Receiver,
     RecentOrder,
@@ -138,7 +140,7 @@ def evolve(state: State, fact: Event | Note) -> None:
     """Apply a fact."""
     match fact:
         case OrderCreated():
-            state.orders[fact.order_id] = Seen(Standing.AWAIT_PAY, fact.at)
+            state.orders[fact.order_id] = Seen(AWAIT_PAY, fact.at)
         case OrderNoted():
             _remember(state, fact)
         case OrderPaid():
@@ -228,7 +230,7 @@ def _pay(state: State, fact: OrderPaid) -> None:
     seen = state.orders[order_id]
     if isinstance(seen.rest, Waiting):
         _forget_payment(state, order_id)
-    standing = Standing.PAID if fact.to_state == Standing.PAID else Standing.IN_REVIEW
+    standing = PAID if fact.to_state == PAID else Standing.IN_REVIEW
     state.orders[order_id] = replace(seen, standing=standing, paid=True, paid_minor=fact.paid_minor)
 
 

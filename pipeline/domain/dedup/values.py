@@ -31,6 +31,10 @@ class Standing(StrEnum):
     REFUND_DUE = "refund_due"
 
 
+AWAIT_PAY, PAID = Standing.AWAIT_PAY, Standing.PAID
+"""Every order comes by these; an attribute of an enum takes ten times as long to look up as a name."""
+
+
 class Waiting(msgspec.Struct, frozen=True, array_like=True, tag="w", gc=False):
     """What an order that waits for its payment or for a reviewer asks for when it goes on.
 
