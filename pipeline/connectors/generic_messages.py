@@ -24,7 +24,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
     """What every message says: whose it is."""
 
     channel: Name

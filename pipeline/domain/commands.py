@@ -14,7 +14,7 @@ from msgspec import Meta
 from pipeline.domain.orders import Envelope, Name, Order, ShipTo, SkuUnits, SubPool, TimeMs, UnitsChange
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command", tag=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command", tag=True, gc=False):
     """A request to a stage; on the wire a JSON object whose `command` names it."""
 
     at: TimeMs

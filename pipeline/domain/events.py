@@ -23,6 +23,7 @@ class Event(
     kw_only=True,
     tag_field="event",
     tag=True,
+    gc=False,
     rename={"from_state": "from", "to_state": "to"},
 ):
     """A fact about an order (or, with an empty order id, about stock)."""

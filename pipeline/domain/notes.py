@@ -12,7 +12,7 @@ from pipeline.domain.commands import Fulfilment
 from pipeline.domain.orders import ShipTo, SkuUnits, SubPool
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True):
+class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="note", tag=True, gc=False):
     """A fact for the stage's own tables."""
 
 

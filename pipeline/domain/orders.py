@@ -82,7 +82,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"me
     unit_price_minor: Minor
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as every stage knows it. Money in minor units, times in milliseconds UTC, null if not reached.
 
     `status` is what the platform says: AWAIT_PAY, PAID (it may go on) or CANCELLED; what the stages say is in events.
