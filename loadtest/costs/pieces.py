@@ -17,7 +17,7 @@ from loadtest.costs.recording import DEAD_LETTERS_MAX
 from pipeline.domain.events import Event
 from pipeline.domain.notes import Note
 from pipeline.engine.deciding import Deciding
-from pipeline.engine.outputs import encode_json, event_json, event_prefix
+from pipeline.engine.outputs import encode_json, event_json
 from pipeline.engine.tables import PAGE_ENTRIES, PartitionTables
 from pipeline.errors import PoisonError
 
@@ -86,9 +86,7 @@ def _measure(recorded: Recorded, orders: int) -> tuple[Pieces, int]:
     deciding = _timed(lambda: _decide(stage, decoded))
     evolve = _timed(lambda: _evolve(stage, decoded, facts))
     name = stage.name
-    encode_events = _timed(
-        lambda: [event_json(event_prefix(name, cause, index), event) for cause, index, event in events]
-    )
+    encode_events = _timed(lambda: [event_json(name, cause, index, event) for cause, index, event in events])
     encode_commands = _timed(lambda: [encode_json(command) for command in commands])
     known = decode + deciding + encode_events + encode_commands + changelog
     each = {

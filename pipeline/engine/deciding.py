@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline import metrics
@@ -15,7 +15,6 @@ from pipeline.engine.outputs import (
     dead_letter_headers,
     encode_json,
     event_json,
-    event_prefix,
 )
 from pipeline.errors import EngineError, PoisonError
 
@@ -41,7 +40,7 @@ class Deciding:
 
     def __init__(self, stage: DecidingStage, produce: Any, dead_letters_in_a_row_max: int) -> None:  # noqa: ANN401  C code
         self.stage = stage
-        self.events: Counter[type[Event]] = Counter()
+        self.events: defaultdict[type[Event], int] = defaultdict(int)
         self.dead_letters: Counter[str] = Counter()
         self.produce = produce
         self._dead_letters_in_a_row_max = dead_letters_in_a_row_max
@@ -92,8 +91,7 @@ class Deciding:
                     produce(topic, encode_json(answer), getattr(answer, key))
                 elif isinstance(answer, Event):
                     evolve(state, answer)
-                    value = event_json(event_prefix(self.stage.name, cause, index), answer)
-                    produce(ORDER_EVENTS, value, answer.order_id)
+                    produce(ORDER_EVENTS, event_json(self.stage.name, cause, index, answer), answer.order_id)
                     self.events[type(answer)] += 1
                     index += 1
                 elif isinstance(answer, Note):

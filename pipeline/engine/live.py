@@ -200,8 +200,6 @@ class PagedTable(LiveTable):
     @property
     def is_full(self) -> bool:
         """Say whether a page is to be turned."""
-        if len(self.settled) + len(self.written) < self.page_entries:
-            return False
         self.sort_written()
         return len(self.settled) >= self.page_entries
 

@@ -17,14 +17,9 @@ encode_json = msgspec.json.Encoder().encode
 ERROR_CHARACTERS_MAX = 1000
 
 
-def event_prefix(stage: str, cause: str, index: int) -> bytes:
-    """Give the head of an event on the wire: the ids derive from the record that caused it."""
-    return f'{{"id":"{cause}-{index}","stage":"{stage}","cause":"{cause}",'.encode()
-
-
-def event_json(prefix: bytes, event: Event) -> bytes:
-    """Encode an event as one flat JSON object."""
-    return prefix + encode_json(event)[1:]
+def event_json(stage: str, cause: str, index: int, event: Event) -> bytes:
+    """Encode an event as one flat JSON object: the ids derive from the record that caused it."""
+    return f'{{"id":"{cause}-{index}","stage":"{stage}","cause":"{cause}",'.encode() + encode_json(event)[1:]
 
 
 def dead_letter_headers(stage: str, record: Record, error: PoisonError) -> list[tuple[str, bytes]]:

@@ -87,11 +87,13 @@ class PartitionTables:
 
     def advance(self, at_ms: int, appended_ms: int) -> None:
         """Take note of a command's event time: time moves on with it, but not by more than one record may move it."""
-        newest = min(at_ms, appended_ms + SKEW_MS)
-        self.latest_ms = max(self.latest_ms, min(at_ms, appended_ms + AHEAD_MS_MAX))
-        if self.watermark_ms:
-            newest = min(newest, self.watermark_ms + STEP_MS)
-        self.watermark_ms = max(self.watermark_ms, newest)
+        if at_ms > self.latest_ms:
+            self.latest_ms = max(self.latest_ms, min(at_ms, appended_ms + AHEAD_MS_MAX))
+        if at_ms > self.watermark_ms:
+            newest = min(at_ms, appended_ms + SKEW_MS)
+            if self.watermark_ms:
+                newest = min(newest, self.watermark_ms + STEP_MS)
+            self.watermark_ms = max(self.watermark_ms, newest)
 
     def turn_pages(self) -> None:
         """Move settled entries to pages where enough of them have come together, and drop pages that are too old.
@@ -99,7 +101,8 @@ class PartitionTables:
         Called after each record: so what is remembered at a record follows from the records before it alone.
         """
         for table in self.paged:
-            if table.is_full:
+            # Most often a look at the lengths is enough, and it comes after each record.
+            if len(table.settled) + len(table.written) >= table.page_entries and table.is_full:
                 table.turn_page(self.watermark_ms, max(self.watermark_ms, self.latest_ms))
 
     # --- the changelog ---

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.domain.dedup.values import Waiting
+    from pipeline.domain.events import Event
     from pipeline.engine.stage import DecidingStage, Record
     from pipeline.engine.tables import PartitionTables
 
@@ -65,8 +66,8 @@ def marks_orders_first() -> None:
             original(self, tables, records)
             if self.stage.name != "dedup":
                 return
-            topic, orders = changelog("dedup").name, tables.tables[0]
-            for key in orders.changed:
+            topic, orders = changelog("dedup").name, tables.paged[0]
+            for key in [*orders.changed, *orders.written]:
                 producers[0].produce(topic, encode(orders[key]), (orders.prefix + key).encode(), records[0].partition)
             producers[0].flush()
 
@@ -204,13 +205,13 @@ def random_event_ids() -> None:
     """
 
     def wrap(original: Callable[..., bytes]) -> Callable[..., bytes]:
-        def event_prefix(stage: str, cause: str, index: int) -> bytes:
-            wanted = f'"id":"{cause}-{index}"'.encode()
-            return original(stage, cause, index).replace(wanted, b'"id":"%s-%d"' % (uuid.uuid4().hex.encode(), index))
+        def event_json(stage: str, cause: str, index: int, event: Event) -> bytes:
+            wanted, by_chance = f'"id":"{cause}-{index}"'.encode(), f'"id":"{uuid.uuid4().hex}-{index}"'.encode()
+            return original(stage, cause, index, event).replace(wanted, by_chance)
 
-        return event_prefix
+        return event_json
 
-    swap(deciding, "event_prefix", wrap)
+    swap(deciding, "event_json", wrap)
 
 
 def events_by_chance() -> None:

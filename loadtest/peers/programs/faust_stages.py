@@ -25,7 +25,7 @@ from loadtest.peers.programs.changelogs import make_changelogs
 from pipeline.domain.events import Event
 from pipeline.domain.notes import Note
 from pipeline.engine.deciding import routes
-from pipeline.engine.outputs import ORDER_EVENTS, encode_json, event_json, event_prefix
+from pipeline.engine.outputs import ORDER_EVENTS, encode_json, event_json
 from pipeline.engine.stage import CallingStage, DecidingStage, Record
 from pipeline.settings import Settings, read_settings
 
@@ -145,7 +145,7 @@ class StagesApp:
                     for answer in stage.decide(state, command):
                         if isinstance(answer, Event):
                             stage.evolve(state, answer)
-                            value = event_json(event_prefix(stage.name, record.source, index), answer)
+                            value = event_json(stage.name, record.source, index, answer)
                             await events.send(key=answer.order_id.encode(), value=value)
                             index += 1
                         elif isinstance(answer, Note):

@@ -66,7 +66,7 @@ def test_a_twin_that_was_forgotten_is_found_by_neither_and_one_that_is_known_by_
         assert answers.told == [told(event) for event in events(stage.tell(command))]
     command, answers = submit("C", receiver_key="r"), Answers(None)
     found = events(stage.tell(command))
-    read = [fact(orjson.loads(event_json(b'{"id":"c-0-0-0",', event)), 0, 0, 0) for event in found]
+    read = [fact(orjson.loads(event_json("stage", "c-0-0", 0, event)), 0, 0, 0) for event in found]
     answers.forgotten_ms, answers.twins = command.at, _twins(read)
     assert answers.twins == {order_id("B")}
     model.fold(tables, wire(command), answers)

@@ -84,7 +84,7 @@ def test_they_agree_on_parts_that_are_sent_again(data: st.DataObject) -> None:
 def agree(stage: Folded, model: StageModel, tables: dict[str, dict[str, Any]], command: Any) -> None:  # noqa: ANN401
     """Let both answer a command, and compare what they say and what they remember."""
     told = stage.tell(command)
-    facts = [fact(orjson.loads(event_json(b'{"id":"c-0-0-0",', event)), 0, 0, 0) for event in events(told)]
+    facts = [fact(orjson.loads(event_json("stage", "c-0-0", 0, event)), 0, 0, 0) for event in events(told)]
     answers = Answers(_routed(facts), _rerouted(facts))
     model.fold(tables, orjson.loads(msgspec.json.encode(command)), answers)
     assert answers.objections == []
