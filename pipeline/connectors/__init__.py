@@ -40,7 +40,7 @@ def translate(record: RawRecord, reference: Reference) -> Sequence[Arrival]:
         message = f"the payload has {len(value):,} bytes, {ORDER_PAYLOAD_BYTES_MAX:,} are the most"
         raise PoisonError(reasons.OVERSIZED, message)
     headers = record.headers or ()
-    platform = next((text for name, text in headers if name == "platform"), None) or DEFAULT_PLATFORM
+    platform = _platform(headers)
     connector = PLATFORMS.get(platform)
     if connector is None:
         known = ", ".join(name.decode() for name in PLATFORMS)
@@ -51,16 +51,26 @@ def translate(record: RawRecord, reference: Reference) -> Sequence[Arrival]:
     return (arrival,)
 
 
+def _platform(headers: Sequence[tuple[str, bytes]]) -> bytes:
+    for name, text in headers:
+        if name == "platform":
+            return text or DEFAULT_PLATFORM
+    return DEFAULT_PLATFORM
+
+
 def _check_dates(arrival: Arrival, appended_ms: int) -> None:
     """Refuse what is dated in the future: it would still be new when its entry is forgotten. Raises PoisonError."""
     command = arrival.command
-    dates = {"at": command.at}
+    field, at = "at", command.at
+    created_at = at
     if isinstance(command, SubmitOrder):
-        dates = {"updated_at": command.at, "created_at": command.order.created_at}
-        if command.order.created_at > command.at + AHEAD_MS_MAX:
-            message = f"{command.order.created_at} is more than a day after updated_at, {command.at}"
+        field, created_at = "updated_at", command.order.created_at
+        if created_at > at + AHEAD_MS_MAX:
+            message = f"{created_at} is more than a day after updated_at, {at}"
             raise PoisonError(reasons.INVALID, message, "created_at")
-    for field, date in dates.items():
-        if 0 < appended_ms < date - AHEAD_MS_MAX:
-            message = f"{date} is more than a day after the record came, at {appended_ms} (milliseconds UTC)"
-            raise PoisonError(reasons.INVALID, message, field)
+    latest = appended_ms + AHEAD_MS_MAX
+    if appended_ms <= 0 or (at <= latest and created_at <= latest):
+        return
+    field, date = (field, at) if at > latest else ("created_at", created_at)
+    message = f"{date} is more than a day after the record came, at {appended_ms} (milliseconds UTC)"
+    raise PoisonError(reasons.INVALID, message, field)

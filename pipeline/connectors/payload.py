@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -12,7 +13,7 @@ from pipeline.domain.orders import NAME_CHARACTERS_MAX, Envelope
 from pipeline.errors import PoisonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 RECEIVER_KEY_BYTES = 16
 
@@ -48,7 +49,7 @@ class Reference(NamedTuple):
         return self.shops.get(shop_id, shop_id)
 
 
-class Payload(NamedTuple):
+class Payload(msgspec.Struct, frozen=True, gc=False):
     """A payload, not empty and not too large, with its headers and the record that it came in."""
 
     value: bytes
@@ -60,12 +61,17 @@ class Payload(NamedTuple):
         wanted = name.lower()
         return next((text or b"" for given, text in self.headers if given.lower() == wanted), b"")
 
+    @property
+    def sha256(self) -> str:
+        """Give the payload's digest, 64 hex digits."""
+        return hashlib.sha256(self.value).hexdigest()
+
     def envelope(self, currency: str, adapter: str) -> Envelope:
         """Say where an order came from."""
         return Envelope(
             currency=currency,
             source=self.source,
-            payload_sha256=hashlib.sha256(self.value).hexdigest(),
+            payload_sha256=self.sha256,
             adapter=adapter,
         )
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import assert_never
+
+import msgspec
 
 from pipeline.domain.commands import CancelOrder, PayOrder, SubmitOrder
 from pipeline.domain.events import OrderReceived
-from pipeline.domain.order_commands import ChangeAddress, ExpediteOrder, RequestRefund, TrimOrder
-
-if TYPE_CHECKING:
-    from pipeline.domain.order_commands import OrderNews
+from pipeline.domain.order_commands import ChangeAddress, ExpediteOrder, OrderNews, RequestRefund, TrimOrder
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A payload that was understood: the command that it means, and whose order it is about in the platform's words."""
 
     command: OrderNews
