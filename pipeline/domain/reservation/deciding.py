@@ -41,7 +41,7 @@ from pipeline.domain.reservation.holds import cancel_unrouted, confirm, decide_f
 from pipeline.domain.reservation.state import State, evolve, part_of, ready
 from pipeline.domain.reservation.ticks import tick
 from pipeline.domain.reservation.unheld import NOT_OUTSTANDING, unheld
-from pipeline.domain.reservation.values import EMPTY, HoldState
+from pipeline.domain.reservation.values import CANCELLING, EMPTY, HELD, HoldState
 from pipeline.domain.routing_commands import CancelRoute, RouteOrder, SettleAllocation
 from pipeline.domain.stock_commands import (
     AnnounceInbound,
@@ -76,6 +76,9 @@ StockCommand = (
     | StockFeed
     | NetworkCommand
 )
+
+
+IN_STOCK = SubPool.STOCK
 
 
 def decide(state: State, command: StockCommand) -> Answers:
@@ -140,7 +143,7 @@ def _place(state: State, command: PlaceHold) -> Answers:
     order_id, pool, at = command.order_id, command.pool, command.at
     if (hold := state.holds.get(order_id)) is not None:
         return (repeated(command, order_id, hold.state),)
-    is_plain = command.sub_pool is SubPool.STOCK and command.expires_at is None
+    is_plain = command.sub_pool is IN_STOCK and command.expires_at is None
     if not is_plain or state.bundles or state.safety:
         return place(state, command)
     prefix, stock, queues = f"{pool}|", state.stock, ready(state).backorders
@@ -187,7 +190,7 @@ def _settle(state: State, command: ConsumeHold | ReleaseHold) -> Answers:
         order_id=order_id, at=at, pool=pool, fulfilment_id=fulfilment_id, units=command.units, reason=command.reason
     )
     freed = set_free(state, command, command.units)
-    if hold.state is not HoldState.CANCELLING or hold.consumed or summed(hold.units) != summed(command.units):
+    if hold.state is not CANCELLING or hold.consumed or summed(hold.units) != summed(command.units):
         return released, settle, *freed
     # Nothing of it shipped and nothing of it is left: the order as a whole is cancelled.
     cancelled = OrderCancelled(order_id=order_id, at=at, from_state=released.to_state, reason=command.reason)
@@ -203,8 +206,10 @@ def _first_answer(hold: Hold | None, command: ConsumeHold | ReleaseHold) -> str:
         return "consumed"
     if part in hold.released:
         return "released"
-    if hold.state not in {HoldState.HELD, HoldState.CANCELLING}:
+    if hold.state is not HELD and hold.state is not CANCELLING:
         return hold.state
+    if hold.units == command.units:
+        return ""
     open_units = dict(map(_pair, hold.units))
     asked = summed(command.units)
     return "" if all(units <= open_units.get(sku, 0) for sku, units in asked.items()) else NOT_OUTSTANDING

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pipeline.domain.reservation.values import HoldState
+from pipeline.domain.reservation.values import HELD, HoldState
 from pipeline.domain.stock_events import HoldOverdue
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Limit(StrEnum):
 
 def first_alarm(policy: OrderPolicy, hold_state: HoldState, paid_at: int, at: int) -> int:
     """Give when a paid order is overdue first that came to this state at `at`; 0: in this state it never is."""
-    if hold_state is HoldState.HELD:
+    if hold_state is HELD:
         return min(at + policy.locked_alarm_ms, paid_at + policy.outbound_alarm_ms)
     return paid_at + policy.routing_alarm_ms if hold_state in {HoldState.WAITING, HoldState.FROZEN} else 0
 

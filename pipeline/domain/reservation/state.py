@@ -27,12 +27,12 @@ from pipeline.domain.events import (
 from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
 from pipeline.domain.order_events import OrderPolicySet
 from pipeline.domain.orders import SkuUnits, SubPool
-from pipeline.domain.reservation.balances import apart, move
+from pipeline.domain.reservation.balances import apart, less, move
 from pipeline.domain.reservation.facts import drop_pending, give_up, note, stock_fact, wait_for
 from pipeline.domain.reservation.index import Index
 from pipeline.domain.reservation.limits import first_alarm
 from pipeline.domain.reservation.stock_facts import arrive, replenish, sell
-from pipeline.domain.reservation.values import Hold, HoldState, Network
+from pipeline.domain.reservation.values import HELD, HOLD_STATES, Hold, HoldState, Network
 from pipeline.domain.stock_events import HoldRegained, StockEvent
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ Event = (
     | StockEvent
 )
 Fact = Event | HoldNoted | AddressNoted | BuyerNoted
+FLASH = SubPool.FLASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,25 +155,26 @@ def _change(state: State, pool: str, units: tuple[SkuUnits, ...], on_hand: int, 
 def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
     """Hold what is there, and queue the order for the rest."""
     order_id, pool = event.order_id, event.pool
-    hold_state = HoldState(event.to_state)
+    hold_state = HOLD_STATES[event.to_state]
+    is_tentative = hold_state is not HELD and hold_state is HoldState.TENTATIVE
     paid_at = alarm_at = 0
-    if hold_state is not HoldState.TENTATIVE:
+    if not is_tentative:
         paid_at = event.at if isinstance(event, HoldRegained) or event.paid_at is None else event.paid_at
         alarm_at = first_alarm(state.policy, hold_state, paid_at, event.at)
     state.holds[order_id] = Hold(hold_state, event.units, (), (), paid_at, alarm_at)
     state.alarms.note(order_id, alarm_at)
-    if hold_state is HoldState.FROZEN:
+    if hold_state is not HELD and hold_state is HoldState.FROZEN:
         state.index.frozen.add(order_id)
-    if event.sub_pool is SubPool.FLASH:
-        state.apart[order_id] = SubPool.FLASH
-        move(state.sub_stock, apart(pool, SubPool.FLASH), event.units, 0, 1)
+    if event.sub_pool is FLASH:
+        state.apart[order_id] = FLASH
+        move(state.sub_stock, apart(pool, FLASH), event.units, 0, 1)
     else:
         _change(state, pool, event.units, 0, 1)
     if event.waiting:
         wait_for(state, order_id, event.waiting)
-    if hold_state is HoldState.HELD and isinstance(event, HoldRegained):
+    if hold_state is HELD and isinstance(event, HoldRegained):
         drop_pending(state, order_id)
-    if state.safety and hold_state is not HoldState.TENTATIVE:
+    if state.safety and not is_tentative:
         sell(state, event, (*event.units, *event.waiting))
 
 
@@ -196,12 +198,7 @@ def _let_go(state: State, event: HoldConsumed | HoldReleased) -> None:
 def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
     """Take a fulfilment order's units out of its hold."""
     hold, part = state.holds[event.order_id], part_of(event.order_id, event.fulfilment_id)
-    left = {unit.sku: unit.units for unit in hold.units}
-    for unit in event.units:
-        left[unit.sku] = left.get(unit.sku, 0) - unit.units
-    if any(units < 0 for units in left.values()):
-        message = f"{event.fulfilment_id}: settles {event.units} of a hold of {hold.units}"
-        raise InvariantError(message)
+    units = () if hold.units == event.units else less(hold.units, event.units)
     consumed, released = hold.consumed, hold.released
     if part in consumed or part in released:
         message = f"{event.fulfilment_id}: settled twice"
@@ -210,7 +207,6 @@ def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
         consumed += (part,)
     else:
         released += (part,)
-    units = tuple(SkuUnits(sku, count) for sku, count in left.items() if count)
     if units:
         state.holds[event.order_id] = Hold(hold.state, units, consumed, released, hold.paid_at, hold.alarm_at)
         return

@@ -41,6 +41,9 @@ class HoldState(StrEnum):
     REFUND_DUE = "refund_due"
 
 
+HOLD_STATES = {state.value: state for state in HoldState}
+HELD, CANCELLING = HoldState.HELD, HoldState.CANCELLING
+"""As HOLD_STATES, for speed: what an enum looks up takes ten times as long as a name."""
 UNROUTED = frozenset({HoldState.TENTATIVE, HoldState.WAITING, HoldState.FROZEN})
 """The states of a hold that routing does not know of yet."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.domain.orders import ShipTo
 
 CARRIER = "sf"
+CREATE = CallKind.CREATE
 DELAY_SECONDS_MIN = 0.5
 """Between an unknown outcome and the query: the carrier may still be writing."""
 DELAY_SECONDS_MAX = 30.0
@@ -22,7 +23,7 @@ def create_call(command: IssueWaybill | RecordAnswer, fulfilment: Fulfilment, sh
         at=command.at,
         fulfilment_id=fulfilment.fulfilment_id,
         key=fulfilment.fulfilment_id,
-        kind=CallKind.CREATE,
+        kind=CREATE,
         carrier=CARRIER,
         warehouse=fulfilment.warehouse,
         units=fulfilment.units,

@@ -54,6 +54,7 @@ CALL_TRIES_MAX = 20
 AWAITED = {AttemptState.CLAIMED: CallKind.CREATE, AttemptState.UNKNOWN: CallKind.QUERY}
 """The call that is under way in a state; the answer to any other is late or repeated."""
 UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.UNKNOWN, AttemptState.MANUAL})
+VOID, OK = CallKind.VOID, Answer.OK
 VOIDABLE = frozenset({AttemptState.ISSUED, AttemptState.MANUAL})
 
 
@@ -93,13 +94,13 @@ def _claim(command: IssueWaybill) -> Answers:
 
 def _record(command: RecordAnswer, attempt: Attempt) -> Answers:
     """Take a carrier's answer, if it is still of use."""
-    if command.kind is CallKind.VOID:
+    if command.kind is VOID:
         if attempt.state is not AttemptState.VOIDING:
             return (_ignored(command, reasons.SETTLED),)
         return _voided(command, attempt)
     if attempt.state not in UNSETTLED or attempt.waybill_no:
         return (_ignored(command, reasons.SETTLED),)
-    if command.answer is Answer.OK and command.waybill_no:
+    if command.answer is OK and command.waybill_no:
         # A number is proof, whichever call brought it.
         return _issued(command, attempt)
     if command.kind is not AWAITED.get(attempt.state):

@@ -60,6 +60,8 @@ class AttemptState(StrEnum):
     """The carrier refused, or too many calls ended in nothing: a person must act."""
 
 
+CLAIMED, ISSUED = AttemptState.CLAIMED, AttemptState.ISSUED
+"""For speed: an attribute of an enum takes ten times as long to look up as a name."""
 SETTLED = frozenset({AttemptState.ISSUED, AttemptState.CANCELLED, AttemptState.COLLECTED})
 
 
@@ -92,13 +94,13 @@ def evolve(state: State, fact: Event | FulfilmentNoted | StopNoted) -> None:
     attempts, key = state.attempts, fact.fulfilment_id
     match fact:
         case WaybillClaimed():
-            attempts[key] = Attempt(AttemptState.CLAIMED)
+            attempts[key] = Attempt(CLAIMED)
         case FulfilmentNoted():
             _note(state, fact)
-        case WaybillUnknown() | WaybillRetried() | WaybillRefused() | CancelRequested() | VoidRequested():
-            attempts[key] = _moved(attempts[key], fact)
         case WaybillIssued():
             _issue(state, fact)
+        case WaybillUnknown() | WaybillRetried() | WaybillRefused() | CancelRequested() | VoidRequested():
+            attempts[key] = _moved(attempts[key], fact)
         case StopNoted():
             state.stops[key] = fact.at
         case FulfilmentCancelled() | FulfilmentStopped():
@@ -147,7 +149,7 @@ def _issue(state: State, event: WaybillIssued) -> None:
     attempt = state.attempts[event.fulfilment_id]
     reason = attempt.cancel_reason
     fulfilment = None if reason is None else attempt.fulfilment
-    state.attempts[event.fulfilment_id] = Attempt(AttemptState.ISSUED, 0, event.waybill_no, reason, fulfilment)
+    state.attempts[event.fulfilment_id] = Attempt(ISSUED, 0, event.waybill_no, reason, fulfilment)
 
 
 def _refuse_cancel(state: State, event: CancelRefused) -> None:
