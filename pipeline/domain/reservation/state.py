@@ -27,7 +27,7 @@ from pipeline.domain.events import (
 from pipeline.domain.notes import AddressNoted, BuyerNoted, HoldNoted
 from pipeline.domain.order_events import OrderPolicySet
 from pipeline.domain.orders import SkuUnits, SubPool
-from pipeline.domain.reservation.balances import apart, less, move
+from pipeline.domain.reservation.balances import apart, move
 from pipeline.domain.reservation.facts import drop_pending, give_up, note, stock_fact, wait_for
 from pipeline.domain.reservation.index import Index
 from pipeline.domain.reservation.limits import first_alarm
@@ -198,7 +198,7 @@ def _let_go(state: State, event: HoldConsumed | HoldReleased) -> None:
 def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
     """Take a fulfilment order's units out of its hold."""
     hold, part = state.holds[event.order_id], part_of(event.order_id, event.fulfilment_id)
-    units = () if hold.units == event.units else less(hold.units, event.units)
+    units = () if hold.units == event.units else _left(hold, event)
     consumed, released = hold.consumed, hold.released
     if part in consumed or part in released:
         message = f"{event.fulfilment_id}: settled twice"
@@ -212,6 +212,17 @@ def _settle(state: State, event: HoldConsumed | HoldReleased) -> None:
         return
     state.holds[event.order_id] = Hold(hold.state, units, consumed, released)
     state.alarms.note(event.order_id, 0)
+
+
+def _left(hold: Hold, event: HoldConsumed | HoldReleased) -> tuple[SkuUnits, ...]:
+    """Give what a part leaves of its hold."""
+    left = {unit.sku: unit.units for unit in hold.units}
+    for unit in event.units:
+        left[unit.sku] = left.get(unit.sku, 0) - unit.units
+    if any(units < 0 for units in left.values()):
+        message = f"{event.fulfilment_id}: settles {event.units} of a hold of {hold.units}"
+        raise InvariantError(message)
+    return tuple(SkuUnits(sku, count) for sku, count in left.items() if count)
 
 
 def _feed(state: State, event: WarehouseRegistered | StockReceived | StockAdjusted | StockFeedRefused) -> None:

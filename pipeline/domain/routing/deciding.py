@@ -24,9 +24,8 @@ from pipeline.domain.routing.by_plan import Chosen, Money, by_plan, with_money
 from pipeline.domain.routing.counting import counted, settled
 from pipeline.domain.routing.floor import expedited, express, express_again, is_express, scanned, scanned_out, waves
 from pipeline.domain.routing.moves import fulfilment_of, redirected, reported, rerouted
-from pipeline.domain.routing.regions import distance_km
 from pipeline.domain.routing.state import FREED, SHIPPED, Event, State, evolve
-from pipeline.domain.routing.values import RouteState, Warehouse
+from pipeline.domain.routing.values import EMPTY, RouteState, Site
 from pipeline.domain.routing_commands import (
     AdoptPlan,
     CancelRoute,
@@ -68,8 +67,8 @@ SETTLED = "settled"
 
 Answers = tuple[Event | AddressNoted | IssueWaybill | CancelFulfilment | ReleaseHold | ConsumeHold | CorrectStock, ...]
 OfParts = ReportStop | RedirectRoute | ExpediteRoute | ScanItem | ScanOutbound
-Offer = tuple[Warehouse, float, list[int]]
-"""A candidate: how far it is in kilometres, and how many of the units of each line it could ship."""
+Offer = tuple[Site, list[int]]
+"""A candidate, and how many of the units of each line it could ship."""
 
 
 def decide(state: State, command: RoutingCommand) -> Answers:
@@ -178,7 +177,9 @@ def _route(state: State, command: RouteOrder) -> Answers:
 def _nearest(state: State, command: RouteOrder) -> Chosen:
     """Choose without a plan."""
     offers = _offers(state, command)
-    scores = tuple([RouteScore(warehouse=name.name, distance_km=km, units_free=sum(free)) for name, km, free in offers])
+    scores = tuple(
+        [RouteScore(warehouse=site.name, distance_km=site.distance_km, units_free=sum(free)) for site, free in offers]
+    )
     money = Money(command.units, command.values_minor, command.paid_minor)
     return with_money(_parts(command, offers), money), scores
 
@@ -188,41 +189,36 @@ def _offers(state: State, command: RouteOrder) -> list[Offer]:
     known = state.warehouses.get(command.pool)
     if known is None:
         return []
-    province, pool, get = command.ship_to.province, command.pool, state.shelves.get
+    get = state.shelves.get
     wanted = [(unit.sku, unit.units) for unit in command.units]
     offers = []
-    for warehouse in known.warehouses:
-        prefix = f"{pool}|{warehouse.name}|"
+    for site in state.sites.of(command.pool, known, command.ship_to.province):
+        prefix = site.shelves
         could = []
         for sku, units in wanted:
-            shelf = get(prefix + sku)
-            free = 0 if shelf is None else shelf.on_hand - shelf.allocated
+            shelf = get(prefix + sku, EMPTY)
+            free = shelf.on_hand - shelf.allocated
             could.append(units if free >= units else max(free, 0))
-        offers.append((warehouse, distance_km(province, warehouse.latitude, warehouse.longitude), could))
-    offers.sort(key=_distance)
+        offers.append((site, could))
     return offers
-
-
-def _distance(offer: Offer) -> float:
-    return offer[1]
 
 
 def _parts(command: RouteOrder, offers: list[Offer]) -> tuple[RoutePart, ...]:
     """Give what each warehouse ships; nothing where they cannot ship the whole order together."""
     order_id, units = command.order_id, command.units
     wanted = [unit.units for unit in units]
-    for warehouse, _, could in offers:
+    for site, could in offers:
         if could == wanted:
-            return (RoutePart(fulfilment_id=fulfilment_id(order_id, 1), warehouse=warehouse.name, units=units),)
+            return (RoutePart(fulfilment_id=fulfilment_id(order_id, 1), warehouse=site.name, units=units),)
     parts: list[RoutePart] = []
-    for warehouse, _, could in offers:
+    for site, could in offers:
         taken = [min(free, want) for free, want in zip(could, wanted, strict=True)]
         if not any(taken):
             continue
         wanted = [want - took for want, took in zip(wanted, taken, strict=True)]
         share = tuple(SkuUnits(unit.sku, took) for unit, took in zip(units, taken, strict=True) if took)
         number = len(parts) + 1
-        parts.append(RoutePart(fulfilment_id=fulfilment_id(order_id, number), warehouse=warehouse.name, units=share))
+        parts.append(RoutePart(fulfilment_id=fulfilment_id(order_id, number), warehouse=site.name, units=share))
     return () if any(wanted) else tuple(parts)
 
 
@@ -230,7 +226,7 @@ def _settle(state: State, command: SettleAllocation) -> Answers:
     """Take a part off its warehouse's shelves, shipped or not."""
     order_id, settled = command.order_id, command.fulfilment_id
     route = state.routes.get(order_id)
-    if route is None or all(part.fulfilment_id != settled for part in route.outstanding):
+    if route is None or all([part.fulfilment_id != settled for part in route.outstanding]):  # noqa: C419  a generator costs more than it saves here
         again = _repeated(command, _standing(route), "settle")
         return (again, _left_anyhow(command)) if command.shipped and command.warehouse else (again,)
     return (

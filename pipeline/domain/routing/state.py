@@ -10,6 +10,7 @@ from pipeline.domain.routing.floor_state import FloorEvent, evolve_floor, give_u
 from pipeline.domain.routing.plan import Product
 from pipeline.domain.routing.values import (
     EMPTY,
+    ROUTED,
     FloorPart,
     Route,
     RouteState,
@@ -63,7 +64,7 @@ def evolve(state: State, event: Event | AddressNoted) -> None:
     match event:
         case OrderRouted():
             parts = tuple([remembered(part) for part in event.parts])
-            state.routes[event.order_id] = Route(RouteState.ROUTED, len(parts), parts)
+            state.routes[event.order_id] = Route(ROUTED, len(parts), parts)
             for part in event.parts:
                 allocate(state, event.pool, part)
             if event.rule_version is not None:
@@ -112,8 +113,8 @@ def _evolve_network(
 def _settle(state: State, event: AllocationSettled) -> None:
     """Undo a part's allocation; if it shipped, its units are gone as well."""
     route = state.routes[event.order_id]
-    part = next(part for part in route.outstanding if part.fulfilment_id == event.fulfilment_id)
-    left = tuple(other for other in route.outstanding if other is not part)
+    (part,) = [part for part in route.outstanding if part.fulfilment_id == event.fulfilment_id]
+    left = tuple([other for other in route.outstanding if other is not part])
     state.routes[event.order_id] = Route(route.state, route.parts, left)
     give_up_move(state, event.pool, part)
     put_part(state, part.fulfilment_id, None)

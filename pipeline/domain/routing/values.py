@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from pipeline.domain.errors import InvariantError
 from pipeline.domain.local_time import day_of
 from pipeline.domain.orders import ShipTo, SkuUnits
+from pipeline.domain.routing.regions import distance_km
 from pipeline.domain.shipping_events import RoutePart
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ class Warehouses(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A pool's warehouses, in the order of their registration."""
 
     warehouses: tuple[Warehouse, ...]
+
+
+class Site(NamedTuple):
+    """A warehouse as an order sees it: how far it is in kilometres, and its shelves' key, but for the SKU."""
+
+    name: str
+    distance_km: float
+    shelves: str
 
 
 class Shelf(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -54,6 +63,10 @@ class RouteState(StrEnum):
     ROUTED = "routed"
     FAILED = "route_failed"
     CANCELLING = "cancelling"
+
+
+ROUTED = RouteState.ROUTED
+SITES_MAX = 65_536
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -125,6 +138,37 @@ class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     change_units: int
 
 
+class Sites:
+    """Where a pool's warehouses are from a province: worked out when it is first asked for, and again when they change.
+
+    A derived index: provinces are what platforms write, so it begins anew where they are too many.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Warehouses, tuple[Site, ...]]] = {}
+
+    def of(self, pool: str, warehouses: Warehouses, province: str) -> tuple[Site, ...]:
+        """Give the warehouses, the nearest first; of equally near ones the one that registered first."""
+        known = self._known.get((pool, province))
+        if known is not None and known[0] is warehouses:
+            return known[1]
+        sites = [
+            Site(one.name, distance_km(province, one.latitude, one.longitude), f"{pool}|{one.name}|")
+            for one in warehouses.warehouses
+        ]
+        sites.sort(key=_distance)
+        if len(self._known) >= SITES_MAX:
+            self._known.clear()
+        self._known[pool, province] = warehouses, tuple(sites)
+        return tuple(sites)
+
+
+def _distance(site: Site) -> float:
+    return site.distance_km
+
+
 class Present:
     """Which parts of `floor` are in which warehouse: built when it is first asked for, and kept up from there on."""
 
@@ -163,7 +207,7 @@ class State:
     `warehouses` and `plans` by pool, `shelves` by `pool|warehouse|SKU`, `routes` by order id, `products` by
     `pool|SKU`; `loads`, `closures` (since when, ms UTC) and `waves` (the newest one's time) by `pool|warehouse`;
     `floor` and `moves` by fulfilment id, `addresses` by order id, `counts` by `pool|feed id`. `present` is an index,
-    derived from `floor`.
+    derived from `floor`, and `sites` one from `warehouses`.
     """
 
     warehouses: MutableMapping[str, Warehouses]
@@ -179,6 +223,7 @@ class State:
     waves: MutableMapping[str, int]
     counts: MutableMapping[str, Count]
     present: Present = field(init=False, default_factory=Present)
+    sites: Sites = field(init=False, compare=False, default_factory=Sites)
 
 
 def put_part(state: State, name: str, part: FloorPart | None) -> None:
