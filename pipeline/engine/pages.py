@@ -49,6 +49,9 @@ FILTER_SPREAD = 0x9E3779B1
 U32 = np.dtype("<u4")
 
 
+_id_digest = struct.Struct(">xI").unpack_from
+
+
 def pack_key(key: str) -> bytes:
     """Give a key's bytes: ids of this system begin with 32 hex digits, which take half the room."""
     head = key[:HEX_CHARACTERS]
@@ -57,8 +60,9 @@ def pack_key(key: str) -> bytes:
     except ValueError:
         return TEXT + key.encode()
     # fromhex also takes capitals and blanks.
-    is_id = raw.hex() == head and len(raw) == HEX_BYTES
-    return HEX + raw + key[HEX_CHARACTERS:].encode() if is_id else TEXT + key.encode()
+    if raw.hex() != head or len(raw) != HEX_BYTES:
+        return TEXT + key.encode()
+    return HEX + raw + key[HEX_CHARACTERS:].encode() if len(key) > HEX_CHARACTERS else HEX + raw
 
 
 def unpack_key(packed: bytes) -> str:
@@ -68,7 +72,7 @@ def unpack_key(packed: bytes) -> str:
 
 def digest_of(packed: bytes) -> int:
     """Give 32 bits of a packed key. Ids are digests already."""
-    return int.from_bytes(packed[1:5], "big") if packed[0] == 0 else zlib.crc32(packed)
+    return _id_digest(packed)[0] if packed[0] == 0 else zlib.crc32(packed)
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -191,9 +195,13 @@ class Filter:
         self._bits = bytearray(-(-bits // 8))
 
     def may_have(self, digest: int) -> bool:
-        """Say no only where the digest was never added."""
-        one, other = digest * self._size >> 32, (digest * FILTER_SPREAD & 0xFFFFFFFF) * self._size >> 32
-        return bool(self._bits[one >> 3] >> (one & 7) & self._bits[other >> 3] >> (other & 7) & 1)
+        """Say no only where the digest was never added. Of those, the first bit tells three of four."""
+        bits, size = self._bits, self._size
+        at = digest * size >> 32
+        if not bits[at >> 3] >> (at & 7) & 1:
+            return False
+        at = (digest * FILTER_SPREAD & 0xFFFFFFFF) * size >> 32
+        return bool(bits[at >> 3] >> (at & 7) & 1)
 
     @property
     def size(self) -> int:

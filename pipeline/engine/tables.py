@@ -87,13 +87,16 @@ class PartitionTables:
 
     def advance(self, at_ms: int, appended_ms: int) -> None:
         """Take note of a command's event time: time moves on with it, but not by more than one record may move it."""
-        if at_ms > self.latest_ms:
-            self.latest_ms = max(self.latest_ms, min(at_ms, appended_ms + AHEAD_MS_MAX))
-        if at_ms > self.watermark_ms:
-            newest = min(at_ms, appended_ms + SKEW_MS)
-            if self.watermark_ms:
-                newest = min(newest, self.watermark_ms + STEP_MS)
-            self.watermark_ms = max(self.watermark_ms, newest)
+        latest, watermark = self.latest_ms, self.watermark_ms
+        if at_ms > latest:
+            self.latest_ms = max(latest, min(at_ms, appended_ms + AHEAD_MS_MAX))
+        if at_ms <= watermark:
+            return
+        newest = min(at_ms, appended_ms + SKEW_MS)
+        if watermark and newest > watermark + STEP_MS:
+            newest = watermark + STEP_MS
+        if newest > watermark:
+            self.watermark_ms = newest
 
     def turn_pages(self) -> None:
         """Move settled entries to pages where enough of them have come together, and drop pages that are too old.
