@@ -83,10 +83,11 @@ def decoder(commands: Any) -> Callable[[Record], Sequence[Any]]:  # noqa: ANN401
     decode_json = msgspec.json.Decoder(commands).decode
 
     def decode(record: Record) -> Sequence[Any]:
-        if record.value is None:
+        value = record.value
+        if value is None:
             raise PoisonError(reasons.EMPTY, "the record has no value")
         try:
-            return (decode_json(record.value),)
+            return (decode_json(value),)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
             raise PoisonError(reasons.INVALID, message, path.strip(".`")) from error

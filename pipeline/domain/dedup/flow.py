@@ -45,6 +45,9 @@ Answer = (
 )
 
 
+FLASH = SubPool.FLASH
+
+
 class Step(msgspec.Struct, frozen=True, gc=False):
     """An order that waits, as it is by now: its review, less the holds that were lifted, and whether it is paid."""
 
@@ -203,7 +206,7 @@ def _place(step: Step, finding: Finding, expires_at: int | None) -> PlaceHold:
         values_minor=() if order is None else values_of(order),
         paid_minor=step.pays if step.pays is not None else step.seen.paid_minor,
         paid_at=paid_at if paid_at < at else 0,
-        buyer="" if order is None or sub_pool is not SubPool.FLASH else buyer_token(order),
+        buyer="" if order is None or sub_pool is not FLASH else buyer_token(order),
     )
 
 

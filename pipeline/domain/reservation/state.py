@@ -32,7 +32,7 @@ from pipeline.domain.reservation.facts import drop_pending, give_up, note, stock
 from pipeline.domain.reservation.index import Index
 from pipeline.domain.reservation.limits import first_alarm
 from pipeline.domain.reservation.stock_facts import arrive, replenish, sell
-from pipeline.domain.reservation.values import HELD, HOLD_STATES, Hold, HoldState, Network
+from pipeline.domain.reservation.values import FROZEN, HELD, HOLD_STATES, TENTATIVE, Hold, HoldState, Network
 from pipeline.domain.stock_events import HoldRegained, StockEvent
 
 if TYPE_CHECKING:
@@ -156,14 +156,13 @@ def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
     """Hold what is there, and queue the order for the rest."""
     order_id, pool = event.order_id, event.pool
     hold_state = HOLD_STATES[event.to_state]
-    is_tentative = hold_state is not HELD and hold_state is HoldState.TENTATIVE
     paid_at = alarm_at = 0
-    if not is_tentative:
+    if hold_state is not TENTATIVE:
         paid_at = event.at if isinstance(event, HoldRegained) or event.paid_at is None else event.paid_at
         alarm_at = first_alarm(state.policy, hold_state, paid_at, event.at)
     state.holds[order_id] = Hold(hold_state, event.units, (), (), paid_at, alarm_at)
     state.alarms.note(order_id, alarm_at)
-    if hold_state is not HELD and hold_state is HoldState.FROZEN:
+    if hold_state is FROZEN:
         state.index.frozen.add(order_id)
     if event.sub_pool is FLASH:
         state.apart[order_id] = FLASH
@@ -174,7 +173,7 @@ def _hold(state: State, event: HoldPlaced | HoldRegained) -> None:
         wait_for(state, order_id, event.waiting)
     if hold_state is HELD and isinstance(event, HoldRegained):
         drop_pending(state, order_id)
-    if state.safety and not is_tentative:
+    if state.safety and hold_state is not TENTATIVE:
         sell(state, event, (*event.units, *event.waiting))
 
 

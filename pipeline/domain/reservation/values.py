@@ -42,7 +42,7 @@ class HoldState(StrEnum):
 
 
 HOLD_STATES = {state.value: state for state in HoldState}
-HELD, CANCELLING = HoldState.HELD, HoldState.CANCELLING
+HELD, CANCELLING, TENTATIVE, FROZEN = HoldState.HELD, HoldState.CANCELLING, HoldState.TENTATIVE, HoldState.FROZEN
 """As HOLD_STATES, for speed: what an enum looks up takes ten times as long as a name."""
 UNROUTED = frozenset({HoldState.TENTATIVE, HoldState.WAITING, HoldState.FROZEN})
 """The states of a hold that routing does not know of yet."""
