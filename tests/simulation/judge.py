@@ -227,6 +227,7 @@ def _state(tables: PartitionTables) -> list[tuple[Any, ...]]:
     for live in tables.tables:
         told.append((dict(live), live.forgotten_ms))
         if isinstance(live, PagedTable):
+            live.sort_written()
             told.append((list(live.settled), sorted(live._gone), list(live.pages.items())))  # noqa: SLF001
     return told
 
