@@ -105,6 +105,7 @@ class Topic:
             to = number % PARTITIONS if partition is None else partition
             self._producer.produce(ORDER_EVENTS.name, value, key=b"order", partition=to)
         if abort:
+            self._producer.flush(30)  # else it may abort a transaction that the broker has not heard of, and fail
             self._producer.abort_transaction(30)
         else:
             self._producer.commit_transaction(30)
