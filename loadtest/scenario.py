@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LATER_SECONDS = (0.2, 3.0)
 """What follows an order (its payment, its cancellation, the order again) comes between so many seconds later."""
 LATE_BY_MS = 10 * 60_000
+WRITTEN_TOGETHER = 10_000
+"""Records of one part of a written scenario: a long load's are not to be twice in memory."""
+LENGTH_BYTES = 8
 PAID_LATER_SHARE = 2 / 3
 """Of the orders that arrive unpaid so many are paid later; the rest is cancelled."""
 
@@ -106,7 +109,8 @@ class _Turn(NamedTuple):
         return self._record(self.later_seconds, value)
 
     def _record(self, at_seconds: float, value: bytes, expect: str = "") -> TimedRecord:
-        return TimedRecord(at_seconds, self.order.order_id.encode(), value, expect=expect)
+        # A copy: what orjson makes keeps its buffer of 8 KB in use, and a long load has millions of records.
+        return TimedRecord(at_seconds, self.order.order_id.encode(), bytes(memoryview(value)), expect=expect)
 
     @property
     def news(self) -> bytes:
@@ -179,10 +183,20 @@ def _intended(record: TimedRecord) -> float:
 
 
 def write_scenario(scenario: Scenario, path: Path) -> None:
-    """Write a scenario for the process that sends it."""
-    path.write_bytes(msgspec.msgpack.encode(scenario))
+    """Write a scenario for the process that sends it: parts of WRITTEN_TOGETHER records, each behind its length."""
+    with path.open("wb") as file:
+        for begin in range(0, max(1, len(scenario.records)), WRITTEN_TOGETHER):
+            records = scenario.records[begin : begin + WRITTEN_TOGETHER]
+            part = msgspec.msgpack.encode(Scenario(records, scenario.rate_per_second))
+            file.write(len(part).to_bytes(LENGTH_BYTES) + part)
 
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario that was written."""
-    return msgspec.msgpack.decode(path.read_bytes(), type=Scenario)
+    scenario, decode = Scenario([], 0.0), msgspec.msgpack.Decoder(Scenario).decode
+    with path.open("rb") as file:
+        while length := file.read(LENGTH_BYTES):
+            part = decode(file.read(int.from_bytes(length)))
+            scenario = Scenario(scenario.records, part.rate_per_second)
+            scenario.records.extend(part.records)
+    return scenario

@@ -15,6 +15,8 @@ from loadtest.scenario import Scenario, Shares, TimedRecord, merge, read_scenari
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 NONE = Shares(0.0, 0.0, 0.0, 0.0)
 
 
@@ -101,3 +103,10 @@ def test_what_is_sent_is_what_the_check_reads() -> None:
     (record,) = schedule(orders(1), 1.0, 1, NONE)
     asked = ask({"platform": record.platform}, record.value or b"")
     assert (asked.kind, dict(asked.units)) == ("order", {"a": 2, "b": 1})
+
+
+def test_a_long_scenario_is_written_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadtest.scenario.WRITTEN_TOGETHER", 2)
+    records = [TimedRecord(place / 10, b"key", b"value") for place in range(5)]
+    write_scenario(Scenario(records, 10.0), tmp_path / "scenario")
+    assert read_scenario(tmp_path / "scenario") == Scenario(records, 10.0)
