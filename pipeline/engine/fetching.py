@@ -72,7 +72,9 @@ class Fetcher:
 
     def _assign(self, membership: Membership | None, offsets: dict[Partition, int]) -> None:
         self._membership, self._held, self._paused, self._read_to = membership, {}, set(), offsets
-        self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()])
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        self._consumer.assign(positions)
+        self._consumer.resume(positions)  # a pause outlives an assignment
 
     def _fetch(self, active: frozenset[Partition]) -> Fetched:
         # `consume` waits for as many records as it is asked for; `poll` for one.

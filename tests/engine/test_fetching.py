@@ -160,6 +160,19 @@ def test_no_more_is_read_of_a_partition_of_which_too_much_is_held(
     run(act)
 
 
+def test_a_pause_does_not_outlive_an_assignment(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "HELD_RECORDS_MAX", 2)
+
+    async def act(fetcher: Fetcher) -> None:
+        reader.messages = [Message(FIRST, 3), Message(FIRST, 4)]
+        await fetcher.fetch({SECOND})
+        assert reader.paused == {FIRST}
+        await fetcher.assign(NEW, {FIRST: 3})
+        assert reader.paused == set()
+
+    run(act)
+
+
 def test_the_end_of_a_partition_is_known_past_what_nobody_gets_to_see(reader: Reader) -> None:
     async def act(fetcher: Fetcher) -> None:
         assert fetcher.read_and_written(FIRST) == (3, 9)
