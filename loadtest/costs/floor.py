@@ -1,18 +1,16 @@
 """The floor of this machine: what consuming, producing and committing cost where nothing at all is done with a record.
 
 A loop in this process, with librdkafka and the engine's own producer: read a batch, write each record as it is, commit
-input offsets and outputs in one transaction every commit interval. Read alone is measured too, with librdkafka and with
-aiokafka, which is what Faust reads with. CPU times are of this process, all its threads, and of the broker.
+input offsets and outputs in one transaction every commit interval. Read alone is measured too. CPU times are of this
+process, all its threads, and of the broker.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
-import aiokafka
 import msgspec
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -48,11 +46,9 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     record_bytes: float
     null_loop: Cost
-    """Read, written and committed, with librdkafka."""
+    """Read, written and committed."""
     read: Cost
-    """Read alone, with librdkafka."""
-    read_aiokafka: Cost
-    """Read alone, with the client that Faust reads with."""
+    """Read alone."""
     write: Cost
     """The null loop less the reading: written, and its share of the commits."""
 
@@ -73,13 +69,11 @@ def measure_floor(settings: Settings, values: Sequence[bytes], records: int) -> 
     measured.cost(lambda: _null_loop(settings, records))  # the first one warms the broker
     null_loop = measured.cost(lambda: _null_loop(settings, records))
     read = measured.cost(lambda: _read(settings, records))
-    read_aiokafka = measured.cost(lambda: asyncio.run(_read_aiokafka(settings, records)))
     return Floor(
         records=records,
         record_bytes=sum(map(len, islice(cycle(values), records))) / records,
         null_loop=null_loop,
         read=read,
-        read_aiokafka=read_aiokafka,
         write=null_loop - read,
     )
 
@@ -138,23 +132,3 @@ def _read(settings: Settings, records: int) -> None:
     while done < records:
         done += sum(message.error() is None for message in consumer.consume(BATCH_RECORDS, 0.02))
     consumer.close()
-
-
-async def _read_aiokafka(settings: Settings, records: int) -> None:
-    consumer = aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=20,
-    )
-    await consumer.start()
-    try:
-        partitions = [aiokafka.TopicPartition(SOURCE, number) for number in range(settings.partitions)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        done = 0
-        while done < records:
-            fetched = await consumer.getmany(timeout_ms=100)
-            done += sum(map(len, fetched.values()))
-    finally:
-        await consumer.stop()

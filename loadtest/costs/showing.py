@@ -62,7 +62,7 @@ def _stages(stages: Sequence[StageCosts]) -> Table:
 
 def _show_floor(out: Console, floor: Floor) -> None:
     out.print(f"The floor: CPU µs per record of {floor.record_bytes:.0f} bytes (this process; the broker)")
-    for name in ("null_loop", "read", "write", "read_aiokafka"):
+    for name in ("null_loop", "read", "write"):
         cost = getattr(floor, name)
         out.print(f"  {name.replace('_', ' '):14} {cost.process:6.2f} {cost.broker:6.2f}")
 
@@ -72,7 +72,7 @@ def _distances(stages: Sequence[StageCosts], floor: Floor) -> Table:
     rows = []
     for stage in stages:
         written = stage.outputs + stage.changes
-        read, write = stage.records * floor.read_aiokafka.process, written * floor.write.process
+        read, write = stage.records * floor.read.process, written * floor.write.process
         least = stage.records * floor.read.process + write
         whole = read + stage.pieces.whole + write
         figures = (read, stage.pieces.whole, write, whole, least, whole / least if least else 0.0)
@@ -104,7 +104,7 @@ def _show_sums(out: Console, costs: Costs) -> None:
     waybills = next(stage.records for stage in costs.stages if stage.stage == "waybill") / 2
     parts = {
         "the stages' code": sum(stage.pieces.whole for stage in costs.stages),
-        f"{reads:.1f} records read": reads * floor.read_aiokafka.process,
+        f"{reads:.1f} records read": reads * floor.read.process,
         f"{writes:.1f} records written, committed": writes * floor.write.process,
         f"{waybills:.1f} carrier calls": waybills * calls.process,
     }

@@ -37,7 +37,7 @@ def costs() -> Costs:
         thread_microseconds={"worker-0": {"main": 45, "rdk": 15}, "worker-1": {"main": 35, "rdk": 5}},
     )
     cost = Cost(2, 1)
-    floor = Floor(records=1, record_bytes=1, null_loop=cost, read=cost, read_aiokafka=cost, write=cost)
+    floor = Floor(records=1, record_bytes=1, null_loop=cost, read=cost, write=cost)
     return Costs(
         orders=1000, lines=2, events=8, stages=[stage("dedup"), stage("ingest")], varied=[], floor=floor, box=box
     )
