@@ -20,7 +20,7 @@ from pipeline.engine.blocking import Blocking
 from pipeline.engine.calling import Calling
 from pipeline.engine.deciding import Deciding
 from pipeline.engine.membership import Assignment
-from pipeline.engine.pacing import pause_seconds
+from pipeline.engine.pacing import patience_seconds, pause_seconds
 from pipeline.engine.restore import Partition, Restorer
 from pipeline.engine.stage import DecidingStage, Stage
 from pipeline.engine.tables import PartitionTables
@@ -225,20 +225,20 @@ class Engine:
     # --- commits ---
 
     async def commit_forever(self) -> None:
-        """Commit when no input waits, at the latest after the commit interval; `pacing` says how long to pause then."""
+        """Commit when no input waits; `pacing` says at the latest when, and how long to pause then."""
         pause, interval = 0.0, self.settings.commit_interval_seconds
         while True:
             await asyncio.sleep(pause)
             await self._dirty.wait()
             try:
-                async with asyncio.timeout(interval):
+                async with asyncio.timeout(patience_seconds(self._waited_seconds, interval)):
                     await self._idle.wait()
             except TimeoutError:
                 pass
             async with self._lock:
-                started, records, waited = time.perf_counter(), self._transaction.records, self._waited_seconds
+                started, records = time.perf_counter(), self._transaction.records
                 await self._commit()
-                pause = pause_seconds(time.perf_counter() - started, records, waited, interval)
+                pause = pause_seconds(time.perf_counter() - started, records, interval)
 
     async def _commit(self) -> None:
         """Close the open transaction, if anything is in it. The caller holds the lock."""
