@@ -5,6 +5,7 @@ Faust calls these classes; each override says which of Faust's habits it replace
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faust.events import Event as FaustEvent
@@ -16,8 +17,7 @@ from pipeline.engine.fetching import Fetcher
 from pipeline.engine.membership import Membership
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from pipeline.engine.engine import Engine
     from pipeline.engine.stage import Record
@@ -51,10 +51,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         conf = self.app.conf
         return Membership(conf.id, coordinator.generation, coordinator.member_id, conf.consumer_group_instance_id or "")
 
-    def is_reading(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def is_reading(self) -> Iterator[None]:
         """Tell aiokafka for a block of code that records are asked for: it leaves the group when nobody does."""
-        context: AbstractContextManager[None] = self._ensure_consumer()._subscription.fetch_context()  # noqa: SLF001
-        return context
+        context = self._ensure_consumer()._subscription.fetch_context()  # noqa: SLF001  no public name
+        context.__enter__()
+        try:
+            yield
+        finally:
+            context.__exit__(None, None, None)  # aiokafka's own takes no leave of a block that is cancelled
 
 
 class Consumer(driver.Consumer):

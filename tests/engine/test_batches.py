@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
-from pipeline.engine.batches import Consumer
+from pipeline.engine.batches import Consumer, ConsumerThread
 from pipeline.engine.fetching import Fetched
 from pipeline.engine.membership import Membership
 from pipeline.engine.stage import Record
@@ -124,3 +125,19 @@ def test_an_assignment_is_read_from_its_restored_offsets_on() -> None:
 
 def test_nothing_is_read_without_a_membership() -> None:
     assert assigned(None) == [(None, {})]
+
+
+def test_a_fetch_that_is_cancelled_is_asked_for_no_more() -> None:
+    """Else aiokafka would take the worker for one that reads for ever, and never leave the group for it."""
+
+    async def run() -> int:
+        state = SubscriptionState()
+        thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_subscription=state))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                with ConsumerThread.is_reading(thread):  # type: ignore[arg-type]  # a stand-in
+                    assert state._fetch_count == 1  # noqa: SLF001  no public name
+                    await asyncio.Event().wait()
+        return int(state._fetch_count)  # noqa: SLF001
+
+    assert asyncio.run(run()) == 0
