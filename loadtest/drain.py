@@ -95,6 +95,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the result to this file as data")
     options = parser.parse_args(arguments)
     at_least(0, warm_up=options.warm_up)
+    at_least(1, orders=options.orders)
     writable(json=options.json)
     out = console()
     result = measure(out, options)

@@ -67,20 +67,14 @@ def group_reader(settings: Settings) -> confluent_kafka.Consumer:
 def committed_reader(settings: Settings) -> confluent_kafka.Consumer:
     """Make a consumer that reads assigned partitions to their ends; it takes part in no group."""
     return confluent_kafka.Consumer(
-        _shared(settings)
+        _assigned(settings, "restore")
         | {
-            "group.id": f"{settings.deployment}.restore",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
             "fetch.wait.max.ms": 20,
             # What waits to be read costs some 400 bytes a record beside its own: a million of them, half a gigabyte.
             "fetch.max.bytes": 8 * 1024 * 1024,
             "max.partition.fetch.bytes": 1024 * 1024,
             "queued.min.messages": 10_000,
             "queued.max.messages.kbytes": 64 * 1024,
-            "fetch.queue.backoff.ms": 2,  # else a partition whose queue was full is left alone for a second
         }
     )
 
@@ -88,22 +82,28 @@ def committed_reader(settings: Settings) -> confluent_kafka.Consumer:
 def partition_reader(settings: Settings) -> confluent_kafka.Consumer:
     """Make the consumer that reads a worker's input; the group is joined, and the offsets are kept, by others."""
     return confluent_kafka.Consumer(
-        _shared(settings)
+        _assigned(settings, "input")
         | {
-            "group.id": f"{settings.deployment}.input",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            # Offsets come from the group; one that the log does not have must not be replaced by a guess.
-            "auto.offset.reset": "error",
             # A fetch is answered as soon as there is a record. A new assignment waits for one that is under way.
             "fetch.wait.max.ms": 100,
             "queued.min.messages": 2000,  # of each partition: a stage behind others is not to wait for all of theirs
             "queued.max.messages.kbytes": 16 * 1024,
-            "fetch.queue.backoff.ms": 2,  # else a partition whose queue was full is left alone for a second
             "reconnect.backoff.max.ms": 1000,  # a broker that was started again is found soon
         }
     )
+
+
+def _assigned(settings: Settings, role: str) -> Config:
+    """Give the properties of a consumer that reads what it is assigned, and takes part in no group."""
+    return _shared(settings) | {
+        "group.id": f"{settings.deployment}.{role}",
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        # Offsets come from the caller; one that the log does not have must not be replaced by a guess.
+        "auto.offset.reset": "error",
+        "fetch.queue.backoff.ms": 2,  # else a partition whose queue was full is left alone for a second
+    }
 
 
 def _shared(settings: Settings) -> Config:
