@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.errors import EngineError, RefusedStartError, TransientError
+from pipeline.kafka_errors import passes
 from pipeline.topics import ORDER_EVENTS
 
 if TYPE_CHECKING:
@@ -197,9 +198,7 @@ def first_offset(partition: int, last: Stored | None, log: tuple[int, int], *, a
 
 
 def _report(error: KafkaError) -> None:
-    if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001
-        return
-    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART or error.retriable():
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART or passes(error):
         LOG.warning("%s: %s", TOPIC, error)
         return
     message = f"{TOPIC}: {error}"

@@ -6,6 +6,7 @@ that it names, from the offsets that were assigned with it, and nothing needs to
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaError, TopicPartition
@@ -14,6 +15,7 @@ from pipeline.engine import clients
 from pipeline.engine.blocking import Blocking
 from pipeline.engine.stage import Record
 from pipeline.errors import EngineError
+from pipeline.kafka_errors import passes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,6 +29,8 @@ FETCH_SECONDS = 0.1
 FETCH_RECORDS_MAX = 4000
 HELD_RECORDS_MAX = 4000
 """So many records of a partition whose stage is busy are held here; then no more of it is read until they are taken."""
+
+log = logging.getLogger(__name__)
 
 
 class Fetched(NamedTuple):
@@ -117,7 +121,7 @@ class Fetcher:
 
 def _report(error: KafkaError, place: str) -> None:
     """Raise EngineError for an error that does not pass by itself; the client goes on trying after the others."""
-    passing = error.retriable() or error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
-    if not passing:
-        message = f"{place} cannot be read: {error}"
+    message = f"{place} cannot be read: {error}"
+    if not passes(error):
         raise EngineError(message)
+    log.warning("%s", message)

@@ -184,9 +184,10 @@ def test_the_end_of_a_partition_is_known_past_what_nobody_gets_to_see(reader: Re
     run(act)
 
 
-def test_an_error_that_passes_is_waited_for(reader: Reader) -> None:
+@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT, KafkaError.NETWORK_EXCEPTION])  # noqa: SLF001
+def test_an_error_that_passes_is_waited_for(reader: Reader, code: int) -> None:
     async def act(fetcher: Fetcher) -> None:
-        reader.messages = [Message(FIRST, 0, KafkaError._TRANSPORT), Message(FIRST, 3)]  # noqa: SLF001
+        reader.messages = [Message(FIRST, 0, code), Message(FIRST, 3)]
         assert await offsets(fetcher, FIRST) == {FIRST: [3]}
 
     run(act)
