@@ -43,6 +43,7 @@ CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 """What a broker leaves in its data when it was stopped and not killed."""
 PORTS_END = 65_536
 YEAR_MINUTES = 365 * 24 * 60
+CLEANER_BYTES_PER_SECOND = 8 * 1024 * 1024
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
 CONFIG = {
@@ -76,6 +77,8 @@ CONFIG = {
     "replica.fetch.max.bytes": str(RECORD_BYTES_MAX),
     # The default, 128 MiB, is a quarter of the heap.
     "log.cleaner.dedupe.buffer.size": str(32 * 1024 * 1024),
+    # Unthrottled, a segment is cleaned in a second of full speed, and whoever waits for a commit waits for it.
+    "log.cleaner.io.max.bytes.per.second": str(CLEANER_BYTES_PER_SECOND),
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
