@@ -26,6 +26,9 @@ LOG = logging.getLogger(__name__)
 RECORDS_MAX = 5000
 """Records of one poll."""
 POLL_SECONDS = 0.05
+GATHER_SECONDS = 0.1
+GATHER_BYTES = 256 * 1024
+"""The broker answers when it has so many bytes, or after that time."""
 HINT_SECONDS = 1.0
 """Between two commits of hints: each is a record in a log of the broker's, and a monitor looks no more often."""
 ANSWER_SECONDS_MAX = 10.0
@@ -220,8 +223,9 @@ def _config(settings: Settings, group: str) -> dict[str, Any]:
         "session.timeout.ms": int(settings.session_timeout_seconds * 1000),
         "heartbeat.interval.ms": max(100, int(settings.session_timeout_seconds * 1000 / 10)),
         "queued.max.messages.kbytes": QUEUED_KILOBYTES_MAX,
-        # Records are sent as soon as there are any; only an empty answer waits so long, and costs the broker the same.
-        "fetch.wait.max.ms": 250,
+        # A commit becomes readable partition by partition: asked at once, the broker answers for each of them.
+        "fetch.wait.max.ms": int(GATHER_SECONDS * 1000),
+        "fetch.min.bytes": GATHER_BYTES,
         # A broker that was started again is found within a second, and not within ten.
         "reconnect.backoff.max.ms": 1000,
         # librdkafka 2.16 may wait for ever on brokers that it has forgotten (see pipeline/engine/clients.py).
