@@ -22,6 +22,7 @@ class Asked(NamedTuple):
     kind: str
     order_id: str
     units: Mapping[str, int]
+    trim_id: str = ""
 
 
 UNREADABLE = Asked("", "", {})
@@ -49,7 +50,7 @@ def _ask_json(value: bytes) -> Asked:
     ids = [message.get(name) for name in ("channel", "shop_id", "order_id")]
     if kind not in KINDS or not all(isinstance(part, str) and part for part in ids):
         return UNREADABLE
-    return Asked(kind, order_id_of(*map(str, ids)), _units(message))
+    return Asked(kind, order_id_of(*map(str, ids)), _units(message), str(message.get("cancellation_id", "")))
 
 
 def _units(message: Mapping[str, Any]) -> Mapping[str, int]:

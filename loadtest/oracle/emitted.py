@@ -40,6 +40,7 @@ JUDGED: Mapping[str, tuple[str, ...]] = {
     "StockReceived": ("pool", "feed_id"),
     "StockAdjusted": ("pool", "sku", "change_units"),
     "OrderHeldForReview": ("twin",),
+    "OrderTrimmed": ("trim_id",),
     "OrderRouted": ("parts", "scores", "rule_version"),
     "RerouteStarted": ("fulfilment_id", "new_parts", "scores", "rule_version"),
     "PartRerouted": ("fulfilment_id", "new_parts"),

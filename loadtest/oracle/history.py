@@ -39,8 +39,10 @@ class RawMessage(NamedTuple):
     expect: tuple[str, ...]
     """The outcomes that its sender expects; empty: any."""
     units: Mapping[str, int]
-    """What an order asks for, by SKU; empty where that cannot be told."""
+    """What an order asks for, or a partial cancellation takes off, by SKU; empty where that cannot be told."""
     key: str | None = None
+    trim_id: str = ""
+    """Which partial cancellation of its order it is."""
 
 
 class Delivery(NamedTuple):

@@ -60,7 +60,7 @@ def _raw_message(record: Message, lookout: Lookout) -> RawMessage:
     expect = tuple(told["expect"].split("|")) if "expect" in told else ()
     intended_ms = int(told.get("intended-ms", "0"))
     text = key.decode(errors="replace") if isinstance(key, bytes) else key
-    return RawMessage(source(record), asked.kind, asked.order_id, intended_ms, expect, asked.units, text)
+    return RawMessage(source(record), asked.kind, asked.order_id, intended_ms, expect, asked.units, text, asked.trim_id)
 
 
 def read_inputs(broker: Broker, lookout: Lookout) -> dict[str, Any]:

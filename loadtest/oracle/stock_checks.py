@@ -12,7 +12,7 @@ from loadtest.oracle.stock_ledger import FLASH, STOCK, TAKE, counted_deliveries,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from loadtest.oracle.history import History
+    from loadtest.oracle.history import Fact, History
     from loadtest.oracle.stock_ledger import Account
 
 SETTLED = ("HoldConsumed", "HoldReleased")
@@ -49,13 +49,28 @@ def _held_twice(history: History) -> Iterator[str]:
 
 def _partly_held(history: History) -> Iterator[str]:
     for fact in history.named("HoldPlaced"):
-        asked = [message.units for message in history.raw_by_order.get(fact.order_id, []) if message.units]
         if fact.body.get("expanded"):
             continue  # of a bundle the shop says nothing
         held = Counter(dict(fact.body["units"]))
         held.update(dict(fact.body.get("waiting", ())))
-        if asked and dict(held) not in asked:
+        asked = _asked(history, fact)
+        if asked and held not in asked:
             yield f"order {fact.order_id}: asked for {len(asked[0])} SKUs, held {len(held)}, not the same units"
+
+
+def _asked(history: History, placed: Fact) -> list[Counter[str]]:
+    """Give what an order may be held with: all of it, or what its first partial cancellations had left by then."""
+    messages = history.raw_by_order.get(placed.order_id, [])
+    asked = [Counter(message.units) for message in messages if message.units and message.kind == "order"]
+    cuts = {message.trim_id: Counter(message.units) for message in messages if message.kind == "partial_cancellation"}
+    left = list(asked)
+    for fact in history.facts_by_order[placed.order_id]:
+        if fact is placed:
+            break
+        if fact.event == "OrderTrimmed":
+            left = [units - cuts.get(fact.body["trim_id"], Counter()) for units in left]
+            asked += left
+    return asked
 
 
 def _settled_twice(history: History) -> Iterator[str]:

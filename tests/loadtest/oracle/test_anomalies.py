@@ -223,6 +223,35 @@ def test_an_anomaly_is_found_and_named(good: History, name: str, change: Change)
     assert finding.first
 
 
+def trimmed(history: History, *trim_ids: str) -> History:
+    # Of the order "split" its shop asked for a whole unit of SKU c more, and took it off before it was held.
+    place = _position(history, "HoldPlaced", "split")
+    told = [
+        Fact(f"order.commands-0-9{one}-0", 0, 9, 0, "OrderTrimmed", "split", "x-0-0", "", "", {"trim_id": one})
+        for one in trim_ids
+    ]
+    raw = [
+        message._replace(units={"a": 1, "b": 3, "c": 1}) if message.order_id == "split" else message
+        for message in history.raw
+    ]
+    raw.append(RawMessage("orders.raw-0-99", "partial_cancellation", "split", 0, (), {"c": 1}, None, "C-1"))
+    return replace(history, raw=raw, facts=[*history.facts[:place], *told, *history.facts[place:]])
+
+
+def test_an_order_is_held_without_what_was_taken_off_before(good: History) -> None:
+    assert _finding("held whole", trimmed(good, "C-1")).verdict is Verdict.HELD
+
+
+@pytest.mark.parametrize("trim_ids", [(), ("C-2",)])
+def test_what_dedup_did_not_take_off_is_held_with_the_order(good: History, trim_ids: tuple[str, ...]) -> None:
+    assert _finding("held whole", trimmed(good, *trim_ids)).verdict is Verdict.BROKEN
+
+
+def test_an_order_may_be_held_before_it_is_trimmed(good: History) -> None:
+    whole = edit("HoldPlaced", "split", units=[["a", 1], ["b", 3], ["c", 1]])(trimmed(good, "C-1"))
+    assert _finding("held whole", whole).verdict is Verdict.HELD
+
+
 def test_the_order_of_the_log_between_orders_does_not_matter(good: History) -> None:
     shuffled = replace(good, facts=sorted(good.facts, key=lambda fact: (fact.order_id, fact.offset)))
     assert [finding.verdict for finding in check_all(shuffled)] == [finding.verdict for finding in check_all(good)]
