@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from loadtest.scenario import Scenario
 
 CODEC = "lz4"
-LINGER_MS = 5
+LINGER_MS = 20
 QUEUE_RECORDS_MAX = 1_000_000
 QUEUE_KB_MAX = 1024 * 1024
-NAP_SECONDS_MAX = 0.002
-"""Between two looks at the clock: how late a record may be by waiting alone."""
+NAP_SECONDS_MIN, NAP_SECONDS_MAX = 0.001, 0.002
+"""Between two looks at the clock: how late a record may be by waiting alone. At 5,000/s five go at once."""
 PROGRESS_SECONDS = 0.5
 FLUSH_SECONDS = 60.0
 TOPIC_SECONDS = 30.0
@@ -146,7 +146,7 @@ def _wait_until(due: float, outlet: Outlet) -> float:
     """Wait for the monotonic time `due`; gives the time by then."""
     while (now := time.monotonic()) < due:
         outlet.poll(0)
-        time.sleep(min(NAP_SECONDS_MAX, due - now))
+        time.sleep(min(NAP_SECONDS_MAX, max(NAP_SECONDS_MIN, due - now)))
     return now
 
 

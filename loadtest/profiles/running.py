@@ -45,7 +45,8 @@ class Work(NamedTuple):
 
 def run(out: Console, plain: Site, work: Work) -> Course:
     """Run it. Raises SetupError."""
-    sandbox = f"--report-interval-seconds {work.profile.report_interval_seconds:g}"
+    interval, pickup = work.profile.report_interval_seconds, work.profile.pickup_seconds
+    sandbox = f"--report-interval-seconds {interval:g} --pickup-seconds {pickup:g}"
     place = plain._replace(environ={**plain.environ, VARIABLES["sandbox_options"]: sandbox})
     provision(place)
     scenario = place.run_dir / "scenario.msgpack"
@@ -95,7 +96,7 @@ def _line(sample: Sample) -> str:
 
 def _settle(watch: Watch, work: Work, faults: Faults, sent: int) -> bool:
     """Wait for rest. Gives False when nothing moves for a while before it, or it takes too long."""
-    still_seconds = STILL_SECONDS + 2 * work.profile.report_interval_seconds
+    still_seconds = STILL_SECONDS + 2 * work.profile.report_interval_seconds + work.profile.pickup_seconds
     moved = (0, time.monotonic())
     rested = False
 

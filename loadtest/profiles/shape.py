@@ -130,6 +130,8 @@ class Profile(_Part, frozen=True, kw_only=True):
     """Orders come independently of one another (Poisson) instead of evenly."""
     report_interval_seconds: Seconds = 5.0
     """Between two reports of a parcel's way; there are four, where a real parcel's take days."""
+    pickup_seconds: Seconds = 0.0
+    """How much later than that a parcel's first report comes, where a real one's takes hours."""
     late_p99_ms_max: Limit = 50.0
     """A generator that was later than this with one record in a hundred has measured itself: the run is void."""
 
@@ -156,8 +158,13 @@ class Profile(_Part, frozen=True, kw_only=True):
             for phase in self.phases
         )
         faults = (replace(fault, at_seconds=fault.at_seconds * stretch) for fault in self.faults)
-        interval = self.report_interval_seconds * stretch
-        return replace(self, phases=tuple(phases), faults=tuple(faults), report_interval_seconds=interval)
+        return replace(
+            self,
+            phases=tuple(phases),
+            faults=tuple(faults),
+            report_interval_seconds=self.report_interval_seconds * stretch,
+            pickup_seconds=self.pickup_seconds * stretch,
+        )
 
 
 def names() -> list[str]:

@@ -226,6 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lost-share", type=float, help="of calls: acted on, and never answered")
     parser.add_argument("--refuse-share", type=float, help="of orders: out of range (filterResult 3)")
     parser.add_argument("--report-interval-seconds", type=float, help="between two reports of a parcel")
+    parser.add_argument("--pickup-seconds", type=float, help="how much later than that its first report is")
     return parser
 
 

@@ -41,6 +41,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lost_share: Share = 0.0
     refuse_share: Share = 0.0
     report_interval_seconds: Seconds = 0.3
+    pickup_seconds: Seconds = 0.0
+    """A parcel's first report comes so much later than the interval."""
 
     def __post_init__(self) -> None:
         """Check what no single field can say. Raises ValueError."""

@@ -154,8 +154,8 @@ class Carrier:
     def _schedule(self, parcel: Parcel) -> None:
         if parcel.step < len(STEPS):
             self._turns += 1
-            due = parcel.at + int(self.behaviour.report_interval_seconds * 1000)
-            heapq.heappush(self._due, (due, self._turns, parcel))
+            seconds = self.behaviour.report_interval_seconds + (0 if parcel.step else self.behaviour.pickup_seconds)
+            heapq.heappush(self._due, (parcel.at + int(seconds * 1000), self._turns, parcel))
 
     def _restore(self, entries: Iterable[AnyEntry]) -> list[Moved]:
         moves: dict[tuple[str, int], Moved] = {}

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from aiohttp import web
 
-from pipeline.carriers.sandbox_book import Moved, Reported
+from pipeline.carriers.sandbox_book import Accepted, Moved, Reported
 from pipeline.carriers.sf_routes import acknowledgement, read_push
 from pipeline.domain.commands import CallKind, Report
 from pipeline.services.process import kill
@@ -103,6 +104,22 @@ def test_every_parcel_is_reported_step_by_step_until_each_push_is_acknowledged(
     assert len({route["id"] for route in listener.acknowledged}) == ORDERS * STEPS
     reports = [report.report for push in listener.pushes for report in read_push(push)]
     assert set(reports) == {Report.COLLECTED, Report.IN_TRANSIT, Report.OUT_FOR_DELIVERY, Report.SIGNED}
+
+
+def test_a_parcels_first_report_can_be_later_than_the_others(start_sandbox: Start, caller: Caller) -> None:
+    listener = Listener(iter(()))
+
+    async def reporting() -> Sandbox:
+        async with listener.listening() as url:
+            sandbox = await asyncio.to_thread(start_sandbox, *FAST, "--pickup-seconds", "0.6", "--push", url)
+            await caller.call_all(sandbox.url, [caller.command("o-1")])
+            await listener.until(STEPS)
+        return sandbox
+
+    times = [entry.at for entry in asyncio.run(reporting()).entries() if isinstance(entry, Accepted | Moved)]
+    waits = [after - before for before, after in pairwise(times)]
+    assert waits[0] >= 650
+    assert min(waits[1:]) < 600
 
 
 def test_a_voided_parcel_is_not_reported(start_sandbox: Start, caller: Caller) -> None:

@@ -72,6 +72,7 @@ def test_a_smaller_run_has_its_rates_and_times_scaled_and_its_shares_kept() -> N
     assert [phase.per_second for phase in small.phases] == [30.0]
     assert [fault.at_seconds for fault in small.faults] == [3.0, 7.0]
     assert small.report_interval_seconds == pytest.approx(1.5)
+    assert read(find("burst")).sized(1, 100).pickup_seconds == pytest.approx(60)
     assert (small.mix, small.goods, small.targets) == (whole.mix, whole.goods, whole.targets)
 
 
