@@ -21,7 +21,7 @@ from agents import stages
 from pipeline.engine.engine import EXIT_REFUSED
 from pipeline.engine.provision import provision
 from pipeline.errors import SetupError
-from pipeline.services.process import LOOPBACK, free_port, log_tail
+from pipeline.services.process import BEHIND_ORDERS, LOOPBACK, be_nice, free_port, log_tail
 from pipeline.settings import ROOT, VARIABLES, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ UP_FILE = "up.json"
 class Part:
     """One process of the deployment, which is started again whenever it exits."""
 
-    def __init__(self, name: str, arguments: Sequence[str], environ: dict[str, str], run_dir: Path) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], environ: dict[str, str], run_dir: Path, niceness: int = 0
+    ) -> None:
         self.name = name
+        self._niceness = niceness
         self._command = [sys.executable, "-m", "pipeline", *arguments]
         self._environ = environ
         self.log = run_dir / "logs" / f"{name}.log"
@@ -60,6 +63,7 @@ class Part:
             self._process = subprocess.Popen(  # noqa: S603  this project's own command
                 self._command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        be_nice(self._process.pid, self._niceness)
 
     def exit_status(self) -> int | None:
         """Give the exit status, if the process has exited (below 0: the signal that killed it)."""
@@ -138,7 +142,7 @@ def plan(settings: Settings, workers: int, *, clock: bool = True) -> Iterator[Pa
         port = free_port()
         yield Part("sandbox", sandbox_arguments(settings, port, gateway_port), environ, run_dir)
         environ[VARIABLES["carrier_url"]] = f"http://{LOOPBACK}:{port}/std/service"
-    yield Part("sink", ["sink"], environ, run_dir)
+    yield Part("sink", ["sink"], environ, run_dir, BEHIND_ORDERS)
     for slot in range(workers):
         yield Part(f"worker-{slot}", ["worker", "--slot", str(slot)], environ, run_dir)
     if clock:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from loadtest.generator import Outlet, replay
 from loadtest.lateness import SendReport
 from loadtest.plan import add_options, make_plan
 from loadtest.scenario import read_scenario
+from pipeline.services.process import be_nice
 from pipeline.settings import read_settings
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def main(arguments: list[str]) -> int:
 
 def _go_first() -> None:
     """Run before the processes that are measured, where root allows it: shops do not wait for their CPU."""
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    be_nice(os.getpid(), NICENESS)
 
 
 def _show(progress: Progress) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import urllib3
 
-from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch
+from pipeline.services.process import BEHIND_ORDERS, LOOPBACK, Running, Server, free_port, launch
 from pipeline.settings import ROOT
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def start(directory: Path) -> Running:
         directory=directory,
         environ={"PYTHONPATH": str(ROOT)},
         ready_within_seconds=READY_WITHIN_SECONDS,
+        niceness=BEHIND_ORDERS,
     )
     return launch(server, lambda: answers(address))
 

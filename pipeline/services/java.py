@@ -27,6 +27,8 @@ JVM_FLAGS = (
 )
 WITHOUT_C2 = "-XX:TieredStopAtLevel=1"
 """The short runs of the demo and the tests end before C2 would have paid for itself."""
+COMPILES_BEHIND = ("-XX:ThreadPriorityPolicy=1", "-XX:CompilerThreadPriority=10")
+"""Compiling takes a core for seconds; at this niceness requests are answered meanwhile. Not root's JVM only warns."""
 
 
 def find_java() -> Path:
@@ -77,8 +79,8 @@ def _wheel_java() -> Path:
 
 def jvm_flags() -> tuple[str, ...]:
     """Give the options of the broker's JVM. Raises SetupError."""
-    flags = JVM_FLAGS if os.environ.get(OPTIMISES_VARIABLE) == "1" else (*JVM_FLAGS, WITHOUT_C2)
-    return f"-Xmx{_heap_mb()}m", *flags
+    compiling = COMPILES_BEHIND if os.environ.get(OPTIMISES_VARIABLE) == "1" else (WITHOUT_C2,)
+    return f"-Xmx{_heap_mb()}m", *JVM_FLAGS, *compiling
 
 
 def _heap_mb() -> int:

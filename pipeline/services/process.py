@@ -40,6 +40,8 @@ LOG_TAIL_LINES = 25
 LOG_TAIL_BYTES = 64 * 1024
 START_TOLERANCE_SECONDS = 60.0
 """Two readings of one process's start time differ when the clock is set; a pid is not given away again this fast."""
+BEHIND_ORDERS = 15
+"""The niceness of those that tell of orders (ClickHouse, Redis, the sink): where CPU is short, orders go first."""
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """Processes that this one started and has not reaped yet."""
 
@@ -66,6 +68,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
     environ: Mapping[str, str] = {}
     ready_within_seconds: float = 60.0
+    niceness: int = 0
 
     @property
     def log(self) -> Path:
@@ -95,6 +98,7 @@ def launch(server: Server, is_ready: Callable[[], bool]) -> Running:
             message = f"{server.name} did not start: {error}"
             raise SetupError(message) from error
     _CHILDREN[child.pid] = child
+    be_nice(child.pid, server.niceness)
     running = Running(
         name=server.name,
         pid=child.pid,
@@ -109,6 +113,20 @@ def launch(server: Server, is_ready: Callable[[], bool]) -> Running:
         kill(running)
         raise
     return running
+
+
+def be_nice(pid: int, niceness: int) -> None:
+    """Give a process that was just started a niceness; threads that it starts have it too. Below 0 only root may.
+
+    Linux shares the CPU between sessions first (sched_autogroup): one with a session of its own gives it its niceness.
+    """
+    if not niceness:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        if os.getsid(pid) == pid:
+            with suppress(OSError):
+                Path(f"/proc/{pid}/autogroup").write_text(str(niceness), "ascii")
 
 
 def _wait_until_ready(server: Server, child: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:

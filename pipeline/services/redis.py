@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pipeline.errors import SetupError
-from pipeline.services.process import LOOPBACK, Running, Server, free_port, launch
+from pipeline.services.process import BEHIND_ORDERS, LOOPBACK, Running, Server, free_port, launch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ def start(directory: Path) -> Running:
         address=address,
         directory=directory,
         ready_within_seconds=READY_WITHIN_SECONDS,
+        niceness=BEHIND_ORDERS,
     )
     return launch(server, lambda: answers(address))
 
