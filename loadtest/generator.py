@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loadtest.scenario import Scenario
 
 CODEC = "lz4"
-LINGER_MS = 20
+LINGER_MS = 5
 QUEUE_RECORDS_MAX = 1_000_000
 QUEUE_KB_MAX = 1024 * 1024
 NAP_SECONDS_MIN, NAP_SECONDS_MAX = 0.001, 0.002
@@ -52,8 +52,9 @@ def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str) -> 
 class Outlet:
     """The producers of one generator, one for each compression, and how many of their records were not acknowledged."""
 
-    def __init__(self, kafka: str, kafka_config: Mapping[str, str]) -> None:
+    def __init__(self, kafka: str, kafka_config: Mapping[str, str], linger_ms: int = LINGER_MS) -> None:
         self.failed = 0
+        self._linger_ms = linger_ms
         self._kafka = kafka
         self._kafka_config = kafka_config
         self._producers: dict[str, Producer] = {}
@@ -68,6 +69,7 @@ class Outlet:
     def _config(self, codec: str) -> Config:
         return {
             **producer_config(self._kafka, self._kafka_config, codec),
+            "linger.ms": self._linger_ms,
             "delivery.report.only.error": True,
             "on_delivery": self._count_failure,
         }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from loadtest.generator import Outlet, replay
+from loadtest.generator import LINGER_MS, Outlet, replay
 from loadtest.lateness import SendReport
 from loadtest.plan import add_options, make_plan
 from loadtest.scenario import read_scenario
@@ -38,11 +38,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest send", description="replay orders into orders.raw")
     parser.add_argument("--file", type=Path, help="a scenario that was written before, instead of the options below")
     parser.add_argument("--at-once", action="store_true", help="as fast as the broker takes them")
+    parser.add_argument("--linger-ms", type=int, default=LINGER_MS, help=f"how long a batch is gathered ({LINGER_MS})")
     add_options(parser)
     options = parser.parse_args(arguments)
     settings = read_settings(os.environ, needs=("kafka",))
     scenario = read_scenario(options.file) if options.file else make_plan(options).scenario
-    outlet = Outlet(settings.kafka, settings.kafka_config)
+    outlet = Outlet(settings.kafka, settings.kafka_config, options.linger_ms)
     _go_first()
     report = replay(scenario, outlet, _show, at_once=options.at_once)
     _print(SendLine(report.records, report.late_seconds_max, report))

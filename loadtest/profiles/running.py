@@ -47,6 +47,7 @@ def run(out: Console, plain: Site, work: Work) -> Course:
     """Run it. Raises SetupError."""
     interval, pickup = work.profile.report_interval_seconds, work.profile.pickup_seconds
     sandbox = f"--report-interval-seconds {interval:g} --pickup-seconds {pickup:g}"
+    linger_ms = str(work.profile.linger_ms)
     place = plain._replace(environ={**plain.environ, VARIABLES["sandbox_options"]: sandbox})
     provision(place)
     scenario = place.run_dir / "scenario.msgpack"
@@ -57,7 +58,7 @@ def run(out: Console, plain: Site, work: Work) -> Course:
         faults = Faults(work.profile.faults, deployment, watch.say)
         seed_stock(watch, place, work.plan.feed_records(), len(work.plan.deliveries))
         sampler = Sampler(deployment, work.profile.seconds)
-        with sampler.running(), sending(place, scenario) as sender:
+        with sampler.running(), sending(place, scenario, "--linger-ms", linger_ms) as sender:
             sampler.sender = sender
             _attend(deployment, sampler, sender, faults, watch.say)
             sent = sender.report()
