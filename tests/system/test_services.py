@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,6 @@ from pipeline.topics import RAW_RECORD_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipeline.services.process import Running
 
@@ -136,6 +136,17 @@ def test_a_server_that_is_not_ready_in_time_is_an_error_and_is_gone(tmp_path: Pa
         launch(server, lambda: False)
     with pytest.raises(ProcessLookupError):
         os.kill(int(server.log.read_text()), 0)
+
+
+def test_a_server_steps_back_by_its_niceness_and_its_session_does(tmp_path: Path) -> None:
+    server = msgspec.structs.replace(_program(tmp_path, "import signal; signal.pause()"), niceness=7)
+    up = launch(server, lambda: True)
+    try:
+        session = Path(f"/proc/{up.pid}/autogroup")
+        assert os.getpriority(os.PRIO_PROCESS, up.pid) == 7
+        assert not session.exists() or session.read_text().endswith("nice 7\n")
+    finally:
+        kill(up)
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
