@@ -33,7 +33,7 @@ Progress = tuple[int, float]
 """Records sent so far, and how late the latest since the last time was, in seconds."""
 
 
-def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str) -> Config:
+def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str, linger_ms: int = LINGER_MS) -> Config:
     """Give what every producer of a load has: each record once, in order, and room for all that may have to wait."""
     return {
         **kafka_config,
@@ -41,7 +41,7 @@ def producer_config(kafka: str, kafka_config: Mapping[str, str], codec: str) -> 
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": codec,
-        "linger.ms": LINGER_MS,
+        "linger.ms": linger_ms,
         "partitioner": "murmur2_random",
         "message.max.bytes": RAW_RECORD_BYTES_MAX,
         "queue.buffering.max.messages": QUEUE_RECORDS_MAX,
@@ -68,8 +68,7 @@ class Outlet:
 
     def _config(self, codec: str) -> Config:
         return {
-            **producer_config(self._kafka, self._kafka_config, codec),
-            "linger.ms": self._linger_ms,
+            **producer_config(self._kafka, self._kafka_config, codec, self._linger_ms),
             "delivery.report.only.error": True,
             "on_delivery": self._count_failure,
         }

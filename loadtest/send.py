@@ -14,6 +14,7 @@ import msgspec
 
 from loadtest.generator import LINGER_MS, Outlet, replay
 from loadtest.lateness import SendReport
+from loadtest.options import at_least
 from loadtest.plan import add_options, make_plan
 from loadtest.scenario import read_scenario
 from pipeline.services.process import be_nice
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--linger-ms", type=int, default=LINGER_MS, help=f"how long a batch is gathered ({LINGER_MS})")
     add_options(parser)
     options = parser.parse_args(arguments)
+    at_least(0, linger_ms=options.linger_ms)
     settings = read_settings(os.environ, needs=("kafka",))
     scenario = read_scenario(options.file) if options.file else make_plan(options).scenario
     outlet = Outlet(settings.kafka, settings.kafka_config, options.linger_ms)

@@ -45,9 +45,10 @@ class Work(NamedTuple):
 
 def run(out: Console, plain: Site, work: Work) -> Course:
     """Run it. Raises SetupError."""
-    interval, pickup = work.profile.report_interval_seconds, work.profile.pickup_seconds
-    sandbox = f"--report-interval-seconds {interval:g} --pickup-seconds {pickup:g}"
-    linger_ms = str(work.profile.linger_ms)
+    profile = work.profile
+    sandbox = (
+        f"--report-interval-seconds {profile.report_interval_seconds:g} --pickup-seconds {profile.pickup_seconds:g}"
+    )
     place = plain._replace(environ={**plain.environ, VARIABLES["sandbox_options"]: sandbox})
     provision(place)
     scenario = place.run_dir / "scenario.msgpack"
@@ -55,10 +56,10 @@ def run(out: Console, plain: Site, work: Work) -> Course:
     work.plan.scenario.records.clear()  # gigabytes in a long load; the generator has its own
     with deployed(place, work.workers) as deployment:
         watch = Watch(out, deployment)
-        faults = Faults(work.profile.faults, deployment, watch.say)
+        faults = Faults(profile.faults, deployment, watch.say)
         seed_stock(watch, place, work.plan.feed_records(), len(work.plan.deliveries))
-        sampler = Sampler(deployment, work.profile.seconds)
-        with sampler.running(), sending(place, scenario, "--linger-ms", linger_ms) as sender:
+        sampler = Sampler(deployment, profile.seconds)
+        with sampler.running(), sending(place, scenario, "--linger-ms", str(profile.linger_ms)) as sender:
             sampler.sender = sender
             _attend(deployment, sampler, sender, faults, watch.say)
             sent = sender.report()
