@@ -28,7 +28,8 @@ JVM_FLAGS = (
 WITHOUT_C2 = "-XX:TieredStopAtLevel=1"
 """The short runs of the demo and the tests end before C2 would have paid for itself."""
 COMPILES_BEHIND = ("-XX:ThreadPriorityPolicy=1", "-XX:CompilerThreadPriority=10")
-"""Compiling takes a core for seconds; at this niceness requests are answered meanwhile. Not root's JVM only warns."""
+"""Compiling takes a core for seconds; at this niceness requests are answered meanwhile. Where another than root starts
+it, the JVM warns and does so too; root's has its collector and a few other threads of its own at -3 to -5 besides."""
 
 
 def find_java() -> Path:

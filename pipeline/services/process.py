@@ -118,6 +118,8 @@ def launch(server: Server, is_ready: Callable[[], bool]) -> Running:
 def be_nice(pid: int, niceness: int) -> None:
     """Give a process that was just started a niceness; threads that it starts have it too. Below 0 only root may.
 
+    Where the system refuses, all stays as it is.
+
     Linux shares the CPU between sessions first (sched_autogroup): one with a session of its own gives it its niceness.
     """
     if not niceness:
